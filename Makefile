@@ -1,0 +1,59 @@
+# Every target does all the set-up it needs.
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+export VENV
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev demo demo-check test test-quick check format bench lock dashboards clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## Make .venv with the tapwatch command
+	@requirements/venv.sh run
+	@echo "Ready: $(BIN)/tapwatch --help"
+
+dev: ## Make .venv with the tools to develop and test as well
+	@requirements/venv.sh dev
+
+demo: install ## Run the whole pipeline on this machine; Ctrl-C stops it
+	@$(BIN)/tapwatch demo
+
+demo-check: install ## Run the pipeline, break things, and see that every message arrives
+	@$(BIN)/tapwatch demo --check
+
+test: dev ## Run every test that this machine allows
+	@$(BIN)/python -m tests $(PYTEST_ARGS)
+
+test-quick: dev ## Run the tests that need no other servers
+	@$(BIN)/pytest -q tests/unit tests/contract
+
+check: dev ## Format, lint, types, layers, generated files
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/tapwatch dashboards build --check
+
+format: dev ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+dashboards: dev ## Write the dashboards' JSON again
+	@$(BIN)/tapwatch dashboards build
+
+bench: dev ## Measure ourselves beside the peers
+	@$(BIN)/python -m bench
+
+lock: ## Lock the newest allowed dependencies with hashes (needs uv)
+	@for kind in run dev; do \
+		extra=; [ $$kind = run ] || extra="--extra dev -c requirements/run.txt"; \
+		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+			--no-emit-index-url --no-emit-find-links pyproject.toml $$extra -o requirements/$$kind.txt || exit 1; \
+	done
+	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links requirements/build.in -o requirements/build.txt
+
+clean: ## Remove what these targets made in this folder
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

@@ -1,0 +1,1 @@
+"""What judges and tells: rules, routing, and the bridges to where people read."""

@@ -1,0 +1,1 @@
+"""The whole pipeline on one machine: campus, exporters, Prometheus, Alertmanager, bridge and chat."""

@@ -1,0 +1,1 @@
+"""What reads dispensers and clusters, and turns it into metrics."""

@@ -1,0 +1,1 @@
+"""Names, formats and messages of what every process shares."""

@@ -1,0 +1,1 @@
+"""The shared web server and command line, as processes."""

@@ -1,0 +1,1 @@
+"""Pure code: no sockets, no files but temporary ones."""
