@@ -222,7 +222,8 @@ async def test_a_client_certificate_is_required_where_the_file_says_so(tmp_path:
             await fetch(f"{url}/metrics", ssl=bare)
 
 
-async def test_a_renewed_certificate_is_served_after_a_reload(tmp_path: Path, authority: trustme.CA) -> None:
+@pytest.mark.usefixtures("authority")
+async def test_a_renewed_certificate_is_served_after_a_reload(tmp_path: Path) -> None:
     gate = WebGate(write_web_config(tmp_path, TLS))
     renewed = trustme.CA()
     context = ssl.create_default_context()

@@ -1,0 +1,144 @@
+"""The inventory: which dispensers there are, where they stand, how they are reached; YAML, or a spreadsheet's CSV."""
+
+import csv
+import io
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from exporters.dispenser.address import DeviceAddress, parse_address
+from tapwatch.errors import ConfigError, Fault, Faults
+from tapwatch.settings import ROOT, Document, DocumentPath, Settings, read_document, read_text, validate
+
+COLUMNS = ("name", "site", "building", "floor", "module", "address")
+
+
+def _address(value: object) -> DeviceAddress:
+    if not isinstance(value, str):
+        raise ValueError("must be an address in text, as 10.0.5.7:502/17")  # noqa: TRY004 - pydantic's contract
+    return parse_address(value)
+
+
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Dispenser(Settings):
+    """One dispenser of the fleet."""
+
+    name: Text
+    site: Text
+    building: str = ""
+    floor: str = ""
+    module: Text = "default"
+    address: Annotated[DeviceAddress, BeforeValidator(_address)]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that all its series carry; those without a value are left out."""
+        labels = {
+            "dispenser": self.name,
+            "site": self.site,
+            "building": self.building,
+            "floor": self.floor,
+            "module": self.module,
+            "gateway": str(self.address.gateway),
+        }
+        return {name: value for name, value in labels.items() if value}
+
+
+class InventoryFile(Settings):
+    """The whole file."""
+
+    dispensers: list[Dispenser]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The fleet."""
+
+    dispensers: Sequence[Dispenser]
+    by_address: Mapping[DeviceAddress, Dispenser]
+
+    def targets(self) -> list[dict[str, Any]]:
+        """Prometheus' HTTP service discovery: one group for each dispenser."""
+        return [{"targets": [str(one.address)], "labels": one.labels} for one in self.dispensers]
+
+
+def load_inventory(paths: Sequence[Path], modules: Collection[str] | None) -> Inventory:
+    """Read the files of a fleet; raises ConfigError with every fault of all of them.
+
+    A name or an address that stands twice is a fault, as is a module that is not in `modules`; None when the maps
+    could not be read, so that nothing can be said of it.
+    """
+    dispensers: list[Dispenser] = []
+    faults = Faults()
+    seen: dict[str | DeviceAddress, str] = {}
+    for path in paths:
+        with faults.collect():
+            document = _read(path)
+            found = validate(document, InventoryFile, path.parent).dispensers
+            for index, one in enumerate(found):
+                faults.add(*_faults(document, index, one, modules, seen))
+            dispensers.extend(found)
+    faults.raise_if_any()
+    return Inventory(tuple(dispensers), {one.address: one for one in dispensers})
+
+
+def _faults(
+    document: Document,
+    index: int,
+    one: Dispenser,
+    modules: Collection[str] | None,
+    seen: dict[str | DeviceAddress, str],
+) -> Iterator[Fault]:
+    for key, value in (("name", one.name), ("address", one.address)):
+        path: DocumentPath = ("dispensers", index, key)
+        if value in seen:
+            yield document.fault(path, f"{str(value)!r} stands already in {seen[value]}")
+        seen.setdefault(value, f"{document.file}:{document.line(path)}")
+    if modules is not None and one.module not in modules:
+        known = ", ".join(sorted(modules))
+        yield document.fault(
+            ("dispensers", index, "module"), f"no register map is named {one.module!r}; known: {known}"
+        )
+
+
+def _read(path: Path) -> Document:
+    return _read_csv(path) if path.suffix.lower() == ".csv" else read_document(path)
+
+
+def _read_csv(path: Path) -> Document:
+    """A CSV file as the document that the YAML form would be. Spreadsheets write a byte order mark, and `;` for `,`."""
+    text = read_text(path).removeprefix("\ufeff")
+    first_line = text.partition("\n")[0]
+    delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
+    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, restkey="", strict=True)
+    rows: list[dict[str, object]] = []
+    lines: dict[DocumentPath, int] = {ROOT: 1, ("dispensers",): 1}
+    try:
+        header = [name.strip() for name in reader.fieldnames or ()]
+        reader.fieldnames = header
+        for row in reader:
+            lines["dispensers", len(rows)] = reader.line_num
+            rows.append(_row(row))
+    except csv.Error as error:
+        raise ConfigError([Fault(str(path), reader.line_num, "", f"is not CSV: {error}")]) from error
+    missing = {"name", "site", "address"} - set(header)
+    if missing:
+        message = (
+            f"the first line must name the columns ({', '.join(COLUMNS)}); {', '.join(sorted(missing))} is missing"
+        )
+        raise ConfigError([Fault(str(path), 1, "", message)])
+    return Document(str(path), {"dispensers": rows}, lines)
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, object]:
+    """A row without its empty cells, so that defaults apply; cells past the header become an unknown key."""
+    return {
+        name or "(a cell past the last column)": value.strip() if isinstance(value, str) else value
+        for name, value in row.items()
+        if value and str(value).strip()
+    }

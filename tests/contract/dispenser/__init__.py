@@ -1,0 +1,1 @@
+"""The dispenser exporter's formats and messages."""

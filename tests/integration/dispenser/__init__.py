@@ -1,0 +1,1 @@
+"""The dispenser exporter against real Modbus servers."""

@@ -1,0 +1,1 @@
+"""The dispenser exporter's pure parts."""
