@@ -65,24 +65,22 @@ class State:
         faults = Faults()
         maps: Mapping[str, RegisterMap] | None = None
         with faults.collect():
-            maps = load_maps(_expand(settings.maps, file, "maps"))
+            maps = load_maps(_expand(settings.maps, f"{file}: maps", faults))
         with faults.collect():
-            inventory = load_inventory(_expand(settings.inventory, file, "inventory"), maps)
+            inventory = load_inventory(_expand(settings.inventory, f"{file}: inventory", faults), maps)
         faults.raise_if_any()
         modules = {name: Module(one, plan_reads(one)) for name, one in (maps or {}).items()}
         return cls(settings.timeout, modules, inventory)
 
 
-def _expand(patterns: list[Path], file: Path | None, key: str) -> list[Path]:
-    """The files that the patterns name, in order; raises ConfigError for a pattern that names none."""
+def _expand(patterns: list[Path], place: str, faults: Faults) -> list[Path]:
+    """The files that the patterns name, in order; a pattern that names none is a fault."""
     paths: list[Path] = []
-    faults = Faults()
     for index, pattern in enumerate(patterns):
         found = [Path(name) for name in sorted(glob.glob(str(pattern)))]  # noqa: PTH207 - absolute patterns too
         if not found:
-            faults.add(Fault(str(file), None, f"{key}[{index}]", f"no file is named {pattern}"))
+            faults.add(Fault(f"{place}[{index}]", None, "", f"no file is named {pattern}"))
         paths += [path for path in found if path not in paths]
-    faults.raise_if_any()
     return paths
 
 

@@ -27,6 +27,9 @@ _FRAMERS: dict[Framing, FramerType] = {"tcp": FramerType.SOCKET, "rtu+tcp": Fram
 _NEVER_SECONDS = 3600.0
 """Given to pymodbus as its own timeouts; ours end every wait long before."""
 
+# Modbus Application Protocol V1.1b3, sections 6.1 to 6.4.
+_FUNCTIONS: dict[Space, int] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
+
 # Modbus Application Protocol V1.1b3, section 7.
 _EXCEPTIONS = {
     1: "illegal function",
@@ -190,11 +193,13 @@ def _is_broken(connection: _Connection, error: Exception) -> bool:
 
 
 def _words(answer: ModbusPDU, read: Read) -> bytes:
-    """The answer's registers; raises PollError when it is an exception or holds another number of them."""
+    """The answer's registers; raises PollError when it is an exception or answers another question."""
     if isinstance(answer, ExceptionResponse):
         meaning = _EXCEPTIONS.get(answer.exception_code, "unknown")
         message = f"the device refused {read} with exception {answer.exception_code} ({meaning})"
         raise PollError(PollReason.EXCEPTION, message)
+    if answer.function_code != _FUNCTIONS[read.start.space]:
+        raise PollError(PollReason.GARBLED, f"{read} was answered by function {answer.function_code}")
     if read.start.space in {"coil", "discrete"}:
         # Bits come in whole bytes, so there may be up to seven more than were asked for.
         bits = answer.bits[: read.count]

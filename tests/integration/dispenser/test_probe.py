@@ -1,0 +1,281 @@
+"""A probe against gateways that behave, and against those that do not."""
+
+import asyncio
+import struct
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from exporters.dispenser.address import parse_address
+from exporters.dispenser.modbus import Line, LineMetrics
+from exporters.dispenser.plan import plan_reads
+from exporters.dispenser.probe import Module, Probe, probe
+from exporters.dispenser.registermap import Identity, Place, RegisterMap, Value
+from tapwatch.catalogue import DISPENSER_AMBIENT_TEMPERATURE, DISPENSER_ERROR_CODE
+from tapwatch.errors import PollReason
+from tests.integration.dispenser.gateway import Gateway, Question, serving
+
+
+def a_module(*, identity: int | None = None) -> Module:
+    """Two blocks: i0 and i1 together, i5 apart."""
+    values = (
+        Value(Place("input", 1), "s16", "ABCD", 0.1, None, None, DISPENSER_AMBIENT_TEMPERATURE, {}),
+        Value(Place("input", 5), "u16", "ABCD", 1, None, None, DISPENSER_ERROR_CODE, {}),
+    )
+    place = Place("input", 0)
+    register_map = RegisterMap("test", "", "ABCD", Identity(place, "u16", identity) if identity else None, values)
+    return Module(register_map, plan_reads(register_map))
+
+
+MODULE = a_module()
+
+
+@asynccontextmanager
+async def line_to(address: str) -> AsyncIterator[Line]:
+    line = Line(parse_address(f"{address}/1").gateway, LineMetrics(CollectorRegistry()))
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+async def ask(line: Line, unit: int = 1, *, module: Module = MODULE, budget: float = 2, timeout: float = 0.2) -> Probe:  # noqa: ASYNC109 - as the exporter's
+    return await probe(line, unit, module, budget, timeout)
+
+
+def values_of(result: Probe) -> list[float]:
+    return [sample.value for decoded in result.decoded for sample in decoded.samples]
+
+
+def reason_of(result: Probe) -> str | None:
+    return None if result.error is None else result.error.reason
+
+
+async def echo_address(question: Question, writer: asyncio.StreamWriter) -> None:
+    """Every register holds its own number."""
+    writer.write(question.answer(*range(question.start, question.start + question.count)))
+
+
+async def test_a_probe_reads_every_block_over_one_connection() -> None:
+    async with serving(echo_address) as gateway, line_to(gateway.address) as line:
+        first, second = await ask(line), await ask(line, 2)
+    assert values_of(first) == values_of(second) == [0.1, 5]
+    assert (first.error, first.requests) == (None, 2)
+    assert gateway.connections == 1
+    assert [question.unit for question in gateway.questions] == [1, 1, 2, 2]
+    assert {question.function for question in gateway.questions} == {4}
+
+
+async def test_a_kept_connection_that_the_gateway_closed_is_replaced_unnoticed() -> None:
+    async with serving(echo_address) as gateway, line_to(gateway.address) as line:
+        await ask(line)
+        gateway.hang_up()
+        await asyncio.sleep(0.05)
+        result = await ask(line)
+    assert result.error is None
+    assert gateway.connections == 2
+
+
+async def test_nobody_at_the_address_is_told_as_connect() -> None:
+    async with line_to("127.0.0.1:1") as line:
+        assert reason_of(await ask(line)) == PollReason.CONNECT
+
+
+async def test_a_name_without_an_address_is_told_as_resolve() -> None:
+    async with line_to("dispenser.invalid:502") as line:
+        assert reason_of(await ask(line, timeout=2)) == PollReason.RESOLVE
+
+
+async def test_a_silent_unit_is_told_as_timeout_within_the_request_timeout() -> None:
+    async def be_silent(_question: Question, _writer: asyncio.StreamWriter) -> None:
+        return
+
+    async with serving(be_silent) as gateway, line_to(gateway.address) as line:
+        started = time.monotonic()
+        result = await ask(line)
+    assert reason_of(result) == PollReason.TIMEOUT
+    assert time.monotonic() - started < 1
+    assert len(gateway.questions) == 1, "a silent unit is not asked for the other blocks"
+
+
+async def test_a_hang_up_instead_of_an_answer_is_told_as_disconnect_without_waiting() -> None:
+    async def hang_up(_question: Question, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with serving(hang_up) as gateway, line_to(gateway.address) as line:
+        started = time.monotonic()
+        result = await ask(line, timeout=5, budget=10)
+    assert reason_of(result) == PollReason.DISCONNECT
+    assert time.monotonic() - started < 2
+
+
+async def test_a_late_answer_is_never_taken_for_another_questions() -> None:
+    late = True
+
+    async def answer_late(question: Question, writer: asyncio.StreamWriter) -> None:
+        if late:
+            await asyncio.sleep(0.3)
+            writer.write(question.answer(*[0x7FFF] * question.count))
+        else:
+            await echo_address(question, writer)
+
+    async with serving(answer_late) as gateway, line_to(gateway.address) as line:
+        assert reason_of(await ask(line)) == PollReason.TIMEOUT
+        late = False
+        result = await ask(line)
+        await asyncio.sleep(0.3)
+        after = await ask(line)
+    assert values_of(result) == values_of(after) == [0.1, 5]
+
+
+WRONG_ANSWERS: dict[str, Callable[[Question], bytes]] = {
+    "another unit": lambda question: question.frame(question.answer(7, 7)[7:], unit=9),
+    "another transaction": lambda question: question.frame(question.answer(7, 7)[7:], transaction=999),
+    "another function": lambda question: question.frame(b"\x03" + question.answer(7, 7)[8:]),
+    "fewer registers": lambda question: question.answer(7),
+    "more registers": lambda question: question.answer(7, 7, 7),
+    "half a frame": lambda question: question.answer(7, 7)[:-1],
+    "noise": lambda _question: b"\xff" * 40,
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_ANSWERS)
+async def test_what_is_no_answer_to_the_question_gives_no_value(kind: str) -> None:
+    async def answer(question: Question, writer: asyncio.StreamWriter) -> None:
+        writer.write(WRONG_ANSWERS[kind](question))
+
+    async with serving(answer) as gateway, line_to(gateway.address) as line:
+        result = await ask(line, module=a_module(identity=7))
+    assert gateway.questions[0].count == 2
+    assert values_of(result) == []
+    assert reason_of(result) == PollReason.GARBLED
+
+
+async def test_a_block_that_the_device_refuses_leaves_the_others() -> None:
+    async def refuse_the_second(question: Question, writer: asyncio.StreamWriter) -> None:
+        if question.start == 5:
+            writer.write(question.refuse(2))
+        else:
+            await echo_address(question, writer)
+
+    async with serving(refuse_the_second) as gateway, line_to(gateway.address) as line:
+        result = await ask(line)
+    assert values_of(result) == [0.1]
+    assert reason_of(result) == PollReason.EXCEPTION
+    assert "exception 2 (illegal data address)" in str(result.error)
+    assert gateway.connections == 1
+
+
+async def test_a_device_of_another_model_gives_no_values() -> None:
+    async with serving(echo_address) as gateway, line_to(gateway.address) as line:
+        result = await ask(line, module=a_module(identity=0x5744))
+    assert reason_of(result) == PollReason.IDENTITY
+    assert values_of(result) == []
+
+
+async def test_probes_of_one_gateway_stand_in_line() -> None:
+    busy = 0
+    most = 0
+
+    async def answer_slowly(question: Question, writer: asyncio.StreamWriter) -> None:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        await asyncio.sleep(0.02)
+        busy -= 1
+        await echo_address(question, writer)
+
+    async with serving(answer_slowly) as gateway, line_to(gateway.address) as line:
+        results = await asyncio.gather(*(ask(line, unit, budget=5) for unit in range(1, 9)))
+    assert all(result.error is None for result in results)
+    assert (gateway.connections, most) == (1, 1)
+
+
+async def test_who_waits_past_the_deadline_is_told_that_the_gateway_was_busy() -> None:
+    async def be_silent(_question: Question, _writer: asyncio.StreamWriter) -> None:
+        return
+
+    async with serving(be_silent) as gateway, line_to(gateway.address) as line:
+        first, second = await asyncio.gather(ask(line, timeout=1), ask(line, 2, budget=0.2))
+    assert reason_of(first) == PollReason.TIMEOUT
+    assert reason_of(second) == PollReason.QUEUE
+
+
+async def test_a_probe_that_is_called_off_leaves_the_line_usable() -> None:
+    silent = True
+
+    async def behave(question: Question, writer: asyncio.StreamWriter) -> None:
+        if not silent:
+            await echo_address(question, writer)
+
+    async with serving(behave) as gateway, line_to(gateway.address) as line:
+        task = asyncio.create_task(ask(line, timeout=5, budget=5))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        silent = False
+        assert (await ask(line)).error is None
+
+
+async def test_coils_and_discrete_inputs_are_read_bit_by_bit() -> None:
+    async def answer_bits(question: Question, writer: asyncio.StreamWriter) -> None:
+        writer.write(question.frame(struct.pack(">BBB", question.function, 1, 0b101)))
+
+    values = tuple(
+        Value(Place("coil", at), "bit", "ABCD", 1, None, None, DISPENSER_ERROR_CODE, {"at": str(at)}) for at in range(3)
+    )
+    register_map = RegisterMap("coils", "", "ABCD", None, values)
+    async with serving(answer_bits) as gateway, line_to(gateway.address) as line:
+        result = await ask(line, module=Module(register_map, plan_reads(register_map)))
+    assert values_of(result) == [1, 0, 1]
+    assert gateway.questions[0].function == 1
+
+
+async def test_nothing_is_ever_written_to_a_device() -> None:
+    """Whatever the map's space, only the four functions that read are sent."""
+    functions: set[int] = set()
+
+    async def note(question: Question, writer: asyncio.StreamWriter) -> None:
+        functions.add(question.function)
+        writer.write(question.refuse(1))
+
+    places = [Place("coil", 1), Place("discrete", 1), Place("holding", 1), Place("input", 1)]
+    values = tuple(
+        Value(
+            place,
+            "bit" if place.space in {"coil", "discrete"} else "u16",
+            "ABCD",
+            1,
+            None,
+            None,
+            DISPENSER_ERROR_CODE,
+            {"space": place.space},
+        )
+        for place in places
+    )
+    register_map = RegisterMap("all", "", "ABCD", None, values)
+    async with serving(note) as gateway, line_to(gateway.address) as line:
+        await ask(line, module=Module(register_map, plan_reads(register_map)))
+    assert functions == {1, 2, 3, 4}
+
+
+async def test_gateways_do_not_wait_for_each_other() -> None:
+    async def be_silent(_question: Question, _writer: asyncio.StreamWriter) -> None:
+        return
+
+    silent: Gateway
+    async with (
+        serving(be_silent) as silent,
+        serving(echo_address) as healthy,
+        line_to(silent.address) as dead_line,
+        line_to(healthy.address) as live_line,
+    ):
+        dead = asyncio.create_task(ask(dead_line, timeout=1))
+        live = await ask(live_line)
+        assert live.error is None
+        assert live.seconds < 0.5
+        assert reason_of(await dead) == PollReason.TIMEOUT
