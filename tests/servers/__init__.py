@@ -1,0 +1,1 @@
+"""How each real server that the tests and the benchmarks run is had and started."""

@@ -1,0 +1,131 @@
+"""A real server as a child process: it can be killed and paused, and never outlives the process that started it."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+GRACE_SECONDS: Final = 3
+"""How long a server may take to end by itself before it is killed; its data is not wanted any more."""
+
+LEASH: Final = ("setpriv", "--pdeathsig", "KILL")
+"""The kernel kills the child when its parent dies, even by kill -9. setpriv executes the command in its own place."""
+
+_STARTER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="daemon-starter")
+"""The leash holds to the thread that started the child, so all are started by one that lives as long as the process."""
+
+
+class Daemon:
+    """One process that serves until it is stopped; what it prints is added to `log`."""
+
+    def __init__(self, name: str, command: Sequence[str | Path], log: Path, host_name: str | None = None) -> None:
+        """Start it. With `host_name` the process sees that as its machine's name, where the system allows it."""
+        self.name = name
+        self.log = log
+        self._command = [*_host(host_name), *LEASH, *command]
+        self._process = self._started()
+
+    @property
+    def pid(self) -> int:
+        """The server's own process, of its latest start."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process exists; a paused one does."""
+        return self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it again; nothing happens while it runs."""
+        if not self.running:
+            self._process = self._started()
+
+    def pause(self) -> None:
+        """It hangs: connections are still accepted by the kernel, nothing answers."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """It ends at once with all that it started, without a farewell, paused or not."""
+        if self.running:
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def terminate(self) -> None:
+        """Ask it to end, paused or not, and do not wait."""
+        self._process.terminate()
+        self.resume()
+
+    def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Ask it to end, and kill it when it has not done so in time."""
+        stop_all([self], grace_seconds)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ended within this time."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def log_end(self, lines: int = 20) -> str:
+        """The last lines that it printed."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        def start() -> subprocess.Popen[bytes]:
+            with self.log.open("ab") as log:
+                return subprocess.Popen(  # noqa: S603 - words of ours
+                    self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                )
+
+        return _STARTER.submit(start).result()
+
+
+def stop_all(daemons: Iterable[Daemon], grace_seconds: float = GRACE_SECONDS) -> None:
+    """Stop them at the same time; none runs afterwards."""
+    running = [daemon for daemon in daemons if daemon.running]
+    for daemon in running:
+        daemon.terminate()
+    deadline = time.monotonic() + grace_seconds
+    for daemon in running:
+        if not daemon.wait(max(0.0, deadline - time.monotonic())):
+            daemon.kill()
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    """A port that a server can bind, and that the kernel gives to nobody else for a minute.
+
+    A connection made through the port leaves it in TIME_WAIT: servers, which set SO_REUSEADDR, may have it, and
+    those who ask for any port do not get it.
+    """
+    with socket.create_server((address, 0)) as server:
+        port: int = server.getsockname()[1]
+        with socket.create_connection((address, port)):
+            server.accept()[0].close()  # the side that closes first keeps the port
+    return port
+
+
+@cache
+def can_have_host_names() -> bool:
+    """Whether a process may see a host name of its own: root may, others where user namespaces are allowed."""
+    return subprocess.run([*_host_command("probe"), "true"], capture_output=True, check=False).returncode == 0  # noqa: S603
+
+
+def _host(name: str | None) -> tuple[str, ...]:
+    return () if name is None or not can_have_host_names() else _host_command(name)
+
+
+def _host_command(name: str) -> tuple[str, ...]:
+    """Each step executes the next in its own place, so that the process started is the server itself."""
+    unshare = ("unshare", "--uts") if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user", "--uts")
+    return *unshare, "sh", "-c", 'hostname "$0" && exec "$@"', name

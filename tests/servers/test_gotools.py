@@ -1,0 +1,73 @@
+"""Tools are made once, whole, and from exactly what their modules say."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tapwatch.errors import TapwatchError
+from tests.servers import gotoolchain, gotools
+from tests.servers.cache import cached, tools_folder
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def test_what_several_ask_for_at_once_is_made_once() -> None:
+    made: list[Path] = []
+
+    def make(folder: Path) -> None:
+        made.append(folder)
+        time.sleep(0.1)
+        (folder / "tool").touch()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [asked.result() for asked in [pool.submit(cached, "tool", "1", make) for _ in range(4)]]
+    assert len(made) == 1
+    assert all((folder / "tool").is_file() for folder in found)
+
+
+def test_a_failed_make_is_not_found_and_tried_again() -> None:
+    def fail(folder: Path) -> None:
+        (folder / "half").touch()
+        raise TapwatchError("no")
+
+    with pytest.raises(TapwatchError):
+        cached("tool", "1", fail)
+    assert not (tools_folder() / "tool-1").exists()
+    assert list(cached("tool", "1", lambda folder: (folder / "whole").touch()).iterdir()) == [
+        tools_folder() / "tool-1" / "whole"
+    ]
+
+
+def test_every_module_is_of_a_tool() -> None:
+    assert {folder.name for folder in gotools.MODULES.iterdir()} == set(gotools.TOOLS)
+
+
+def test_an_unknown_tool_is_told_with_the_known_ones() -> None:
+    with pytest.raises(TapwatchError, match=r"no tool 'kubelet'; there are modbus_exporter, etcd, "):
+        gotools.ensure("kubelet")
+
+
+@pytest.mark.parametrize(
+    ("tool", "version"),
+    [("modbus_exporter", "0.4.1"), ("etcd", "3.7.3"), ("kube-apiserver", "1.37.0"), ("kubectl", "1.37.0")],
+)
+def test_a_tool_is_of_its_modules_version(tool: str, version: str) -> None:
+    assert gotools.TOOLS[tool].version == version
+
+
+def test_the_api_server_is_linked_with_its_version() -> None:
+    flags = gotools.TOOLS["kube-apiserver"].linker_flags
+    assert "-X k8s.io/component-base/version.gitVersion=v1.37.0" in flags
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [("1.26.0", (1, 26, 0)), ("go version go1.26.8 linux/amd64", (1, 26, 8)), ("go version go1.27rc1 x", (1, 27, 0))],
+)
+def test_go_versions_are_read(text: str, version: gotoolchain.Version) -> None:
+    assert gotoolchain.parse_version(text) == version
