@@ -23,8 +23,9 @@ demo: install ## Run the whole pipeline on this machine; Ctrl-C stops it
 demo-check: install ## Run the pipeline, break things, and see that every message arrives
 	@$(BIN)/tapwatch demo --check
 
-test: dev ## Run every test that this machine allows
-	@$(BIN)/python -m tests $(PYTEST_ARGS)
+test: dev ## Run every test (PYTEST_ARGS="-k leak" picks some)
+	@$(BIN)/python -m tests.servers.gotools >/dev/null
+	@$(BIN)/pytest $(PYTEST_ARGS)
 
 test-quick: dev ## Run the tests that need no other servers
 	@$(BIN)/pytest -q tests/unit tests/contract
@@ -43,8 +44,8 @@ format: dev ## Format the code and mend what ruff can mend
 dashboards: dev ## Write the dashboards' JSON again
 	@$(BIN)/tapwatch dashboards build
 
-bench: dev ## Measure ourselves beside the peers
-	@$(BIN)/python -m bench
+bench: dev ## Measure ourselves beside modbus_exporter
+	@$(BIN)/python -m bench --modbus-exporter "$$($(BIN)/python -m tests.servers.gotools modbus_exporter)"
 
 lock: ## Lock the newest allowed dependencies with hashes (needs uv)
 	@for kind in run dev; do \

@@ -1,0 +1,73 @@
+"""Prometheus and Alertmanager as the demo gets them."""
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from demo.child import Child
+from demo.servers import Program, locate
+from tapwatch.errors import TapwatchError
+from tapwatch.web import free_port
+
+
+@pytest.mark.parametrize("program", get_args(Program))
+def test_every_program_is_had_and_runs(program: Program) -> None:
+    answer = subprocess.run([locate(program), "--version"], capture_output=True, text=True, check=True)
+    assert "version" in answer.stdout + answer.stderr
+
+
+async def test_both_servers_start_from_any_folder(tmp_path: Path) -> None:
+    (tmp_path / "alertmanager.yaml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n", "utf-8")
+    (tmp_path / "prometheus.yaml").write_text("scrape_configs: []\n", "utf-8")
+    for command, port in (
+        (
+            (locate("alertmanager"), "--cluster.listen-address=", f"--storage.path={tmp_path}/am"),
+            free_port(),
+        ),
+        ((locate("prometheus"), f"--storage.tsdb.path={tmp_path}/prom"), free_port()),
+    ):
+        name = command[0].name
+        config = f"--config.file={tmp_path}/{name}.yaml"
+        listen = f"--web.listen-address=127.0.0.1:{port}"
+        child = await Child.start(name, [*command, config, listen], tmp_path / f"{name}.log")
+        try:
+            await child.wait_ready(f"http://127.0.0.1:{port}/-/ready", 30)
+        finally:
+            await child.stop()
+        assert not child.running
+
+
+def test_a_program_that_is_too_old_is_told_with_the_version_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "prometheus"
+    old.write_text("#!/bin/sh\necho 'prometheus, version 2.31.2 (branch: HEAD)'\n", "utf-8")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(TapwatchError, match=r"is version 2\.31; put prometheus 2\.42 or later on PATH"):
+        locate("prometheus")
+
+
+def test_a_system_without_apt_is_told_what_to_put_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(TapwatchError, match="put prometheus and promtool on PATH"):
+        locate("prometheus")
+
+
+async def test_a_child_that_ends_by_itself_is_told_with_its_last_words(tmp_path: Path) -> None:
+    child = await Child.start("broken", ["/bin/sh", "-c", "echo no such file; exit 3"], tmp_path / "log")
+    with pytest.raises(TapwatchError, match=r"broken ended with status 3\n  no such file"):
+        await child.wait_ready("http://127.0.0.1:1/", 10)
+    await child.stop()
+
+
+async def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    child = await Child.start("deaf", ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], tmp_path / "log")
+    await asyncio.sleep(0.2)
+    await child.stop(grace=0.3)
+    assert not child.running

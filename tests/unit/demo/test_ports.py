@@ -1,0 +1,22 @@
+"""The demo's ports."""
+
+import socket
+
+from demo.ports import USUAL, Ports
+
+
+def test_the_files_addresses_become_those_of_this_demo() -> None:
+    ports = Ports({name: port + 10000 for name, port in USUAL.items()})
+    text = "url: http://127.0.0.1:9804/dingtalk/ops\ntargets: ['localhost:9090', '10.0.0.1:9090', '127.0.0.1:9999']\n"
+    assert ports.translate(text) == (
+        "url: http://127.0.0.1:19804/dingtalk/ops\ntargets: ['127.0.0.1:19090', '10.0.0.1:9090', '127.0.0.1:9999']\n"
+    )
+
+
+def test_a_taken_port_is_left_to_whoever_has_it() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        chosen = Ports.choose({"prometheus": port})
+    assert chosen.by_process["prometheus"] != port
