@@ -78,12 +78,12 @@ class Child:
         with self.log.open(encoding="utf-8", errors="replace") as lines:
             return "".join(f"  {line}" for line in deque(lines, _LOG_LINES)).rstrip()
 
-    async def stop(self) -> None:
-        """SIGTERM, and SIGKILL for what does not end in time."""
+    async def stop(self, grace: float = STOP_SECONDS) -> None:
+        """SIGTERM, and SIGKILL for what does not end within `grace` seconds."""
         if self.running:
             self._process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+            await asyncio.wait_for(self._process.wait(), grace)
         except TimeoutError:
             self._process.kill()
             await self._process.wait()

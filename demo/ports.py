@@ -29,9 +29,9 @@ class Ports:
     by_process: Mapping[str, int]
 
     @classmethod
-    def choose(cls) -> "Ports":
-        """The usual ports as far as they are free at this moment."""
-        return cls({name: port if _is_free(port) else free_port() for name, port in USUAL.items()})
+    def choose(cls, wanted: Mapping[str, int] = USUAL) -> "Ports":
+        """The wanted ports as far as they are free at this moment, else any free ones."""
+        return cls({name: port if _is_free(port) else free_port() for name, port in wanted.items()})
 
     def address(self, process: str) -> str:
         """HOST:PORT."""
