@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 from prometheus_client import CollectorRegistry
-from rich.console import Console
 from rich.table import Table
 
 from exporters.dispenser.address import parse_address
@@ -19,6 +18,7 @@ from tapwatch import log
 from tapwatch.errors import ConfigError, Fault, TapwatchError
 from tapwatch.process import exit_on_faults
 from tapwatch.settings import parse_duration
+from tapwatch.table import print_table
 
 
 @click.command("read")
@@ -43,7 +43,7 @@ def command(address: str, map_name: str, timeout: str) -> None:
     line = Line(device.gateway, LineMetrics(CollectorRegistry()))
     result = asyncio.run(_read(line, device.unit, Module(register_map, plan_reads(register_map)), seconds))
     if result.decoded:
-        Console().print(_table(result))
+        print_table(_table(result))
     if result.error is not None:
         raise TapwatchError(f"{device} cannot be read ({result.error.reason}): {result.error}")
     click.echo(f"{device}: {result.requests} requests in {result.seconds * 1000:.0f} ms")

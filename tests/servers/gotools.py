@@ -129,7 +129,7 @@ def _run(command: Sequence[str | Path], log: Path, folder: Path, progress: "_Pro
     environment = gotoolchain.environment(CGO_ENABLED="0", GOFLAGS=GOFLAGS, GOWORK="off")
     with (
         log.open("wb") as output,
-        subprocess.Popen(  # noqa: S603 - words of ours
+        subprocess.Popen(
             [*LEASH, *command],
             cwd=folder,
             env=environment,

@@ -24,7 +24,7 @@ time.sleep(60)
 def test_a_daemon_dies_with_a_killed_owner(tmp_path: Path) -> None:
     log = tmp_path / "log"
     command: list[str | Path] = [sys.executable, "-c", OWNER, log]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:  # noqa: S603 - words of ours
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         daemon = psutil.Process(int(owner.stdout.readline()))
         _within_five_seconds(lambda: log.read_text() == "up\n")
