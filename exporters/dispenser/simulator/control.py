@@ -84,13 +84,13 @@ def _fault(request: web.Request) -> Fault:
     except ValueError:
         known = ", ".join(Fault)
         raise web.HTTPBadRequest(
-            text=f"no fault is named {name!r}{nearest(name, list(Fault))}; there are: {known}\n"
+            text=f"no fault is named {name!r}{nearest(name, list(Fault))} There are: {known}\n"
         ) from None
 
 
 def nearest(word: str, known: Collection[str]) -> str:
     """`; did you mean ...?` when a known word is near."""
-    close = difflib.get_close_matches(word, list(known), n=1)
+    close = difflib.get_close_matches(word, [str(one) for one in known], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -167,7 +167,7 @@ async def test_faults_come_and_go_over_http(tmp_path: Path) -> None:
             assert await answer.text() == "no dispenser is named 'lib-1f-eas'; did you mean 'lib-1f-east'?\n"
         async with session.post("/dispensers/lib-1f-east/faults/leek") as answer:
             assert answer.status == 400
-            assert (await answer.text()).startswith("no fault is named 'leek'; did you mean 'leak'? there are: leak,")
+            assert (await answer.text()).startswith("no fault is named 'leek'; did you mean 'leak'? There are: leak,")
         assert (await simulation.get("/faults"))[0] == 200
         assert json.loads((await simulation.get("/dispensers/lib-1f-east"))[1])["site"] == "main-campus"
         assert len(json.loads((await simulation.get("/gateways"))[1])) == 1
