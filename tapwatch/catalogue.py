@@ -115,7 +115,11 @@ PROBES = _counter(
 INVENTORY_DISPENSERS = _gauge("tapwatch_inventory_dispensers", "Dispensers in the inventory.")
 
 # The cluster exporter: API servers seen from outside.
-_ENDPOINT = ("cluster", "region", "zone", "endpoint", "role")
+_CLUSTER = ("cluster", "region", "zone")
+_ENDPOINT = (*_CLUSTER, "endpoint", "role")
+CONTROLPLANE_CLUSTER = _gauge(
+    "controlplane_cluster_info", "A cluster that is watched; always 1.", *_CLUSTER, "provider"
+)
 CONTROLPLANE_ENDPOINT_UP = _gauge(
     "controlplane_endpoint_up",
     "1 when /livez and /readyz both answered 200, else 0; role is replica, or address for the one that users use.",
@@ -142,27 +146,32 @@ CONTROLPLANE_PROBE_SECONDS = _gauge(
     *_ENDPOINT,
     "path",
 )
-CONTROLPLANE_PROBES = _counter("controlplane_probes_total", "Probes of a health path.", *_ENDPOINT, "path")
+CONTROLPLANE_PROBES = _counter(
+    "controlplane_probes_total",
+    "Probes of a health path by result: ok, or the reason of the failure.",
+    *_ENDPOINT,
+    "path",
+    "result",
+)
 CONTROLPLANE_LAST_PROBE = _gauge(
     "controlplane_last_probe_timestamp_seconds", "When the endpoint's last probe ended.", *_ENDPOINT
 )
 CONTROLPLANE_VERSION = _gauge(
-    "controlplane_version_info", "The version an endpoint runs; always 1.", *_ENDPOINT, "git_version"
+    "controlplane_version_info", "The version an endpoint runs, while it answers; always 1.", *_ENDPOINT, "git_version"
 )
 CONTROLPLANE_DISCOVERY_UP = _gauge(
     "controlplane_discovery_up",
     "1 when the cluster's endpoints could be listed at the last try, else 0.",
-    "cluster",
-    "region",
-    "zone",
+    *_CLUSTER,
 )
 CONTROLPLANE_DISCOVERY_FAILURE = _gauge(
     "controlplane_discovery_failure_info",
     "Why the endpoints could not be listed; present, and 1, only then.",
-    "cluster",
-    "region",
-    "zone",
+    *_CLUSTER,
     "reason",
+)
+WATCH_CRASHES = _counter(
+    "tapwatch_watch_crashes_total", "Faults of our own that a loop survived; each is in the log.", "cluster", "loop"
 )
 
 # The DingTalk bridge.
@@ -183,6 +192,8 @@ NOTIFICATION_ALERTS = _counter(
     "tapwatch_notification_alerts_total", "Alerts in delivered notifications.", "robot", "status"
 )
 LAST_DELIVERY = _gauge("tapwatch_last_delivery_timestamp_seconds", "When the robot last took a message.", "robot")
-ROBOT_MUTED_UNTIL = _gauge(
-    "tapwatch_robot_muted_until_timestamp_seconds", "Until when the robot takes no messages; 0 when it does.", "robot"
+ROBOT_BLOCKED_UNTIL = _gauge(
+    "tapwatch_robot_blocked_until_timestamp_seconds",
+    "Until when the robot took no messages when it was last out of budget or muted.",
+    "robot",
 )

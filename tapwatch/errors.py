@@ -89,6 +89,8 @@ class PollReason(StrEnum):
     """The server's certificate is not trusted, expired or for another name."""
     UNAUTHORIZED = "unauthorized"
     """The server does not accept our credentials, or they do not allow the request."""
+    UNHEALTHY = "unhealthy"
+    """The server answers, and says itself that it is not well."""
 
 
 class PollError(TapwatchError):

@@ -52,8 +52,8 @@ def process_options(
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def with_options(
+            *args: object,
             config_file: Path | None,
-            *,
             config_check: bool,
             listen_address: Address,
             web_config_file: Path | None,
@@ -62,7 +62,7 @@ def process_options(
             **own: object,
         ) -> None:
             log.configure(log_level, log_format)
-            function(ProcessOptions(config_file, config_check, listen_address, web_config_file), **own)
+            function(ProcessOptions(config_file, config_check, listen_address, web_config_file), *args, **own)
 
         for option in reversed(_options(port, config_required=config_required)):
             with_options = option(with_options)

@@ -230,3 +230,11 @@ def read_secret(path: Path) -> SecretStr:
     if not secret:
         raise ValueError(f"the secret's file {path} is empty")
     return SecretStr(secret)
+
+
+def _secret_beside_the_file(value: object, info: ValidationInfo) -> SecretStr:
+    return read_secret(_beside_the_file(value, info))
+
+
+SecretFile = Annotated[SecretStr, BeforeValidator(_secret_beside_the_file)]
+"""A secret in a file of its own; the settings hold the file's path, relative to themselves."""

@@ -5,9 +5,9 @@ import html
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -59,8 +59,10 @@ class Service:
     background: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     """Entered before the first request is taken, left when the last is answered."""
     max_body_bytes: int = 1024**2
-    links: Sequence[str] = field(default=())
+    links: Sequence[str] = ()
     """Paths of its own to show on the landing page."""
+    landing: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
+    """A page of its own at `/`, in place of the list of links."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Server:
         )
         self.application.add_routes(
             [
-                web.get("/", self._landing),
+                web.get("/", service.landing or self._landing),
                 web.get("/metrics", self._metrics),
                 web.get("/-/healthy", self._healthy),
                 web.get("/-/ready", self._ready),

@@ -1,0 +1,75 @@
+"""Alertmanager's webhook payload, version 4: what a notification says."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+VERSION = "4"
+
+_SEVERITIES = ("critical", "warning", "info")
+
+
+class _Payload(BaseModel):
+    """Others' payloads may hold more than we read."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Alert(_Payload):
+    """One alert of a notification."""
+
+    status: Literal["firing", "resolved"]
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str] = Field(default_factory=dict)
+    starts_at: Annotated[AwareDatetime, Field(alias="startsAt")]
+    ends_at: Annotated[AwareDatetime, Field(alias="endsAt")] = datetime.min.replace(tzinfo=UTC)
+    """Year 1 while the alert fires."""
+    generator_url: Annotated[str, Field(alias="generatorURL")] = ""
+    fingerprint: str = ""
+
+    @property
+    def severity(self) -> str:
+        """critical, warning or info; whatever else the label says, or nothing, counts as warning."""
+        label = self.labels.get("severity", "")
+        return label if label in _SEVERITIES else "warning"
+
+    @property
+    def rank(self) -> tuple[bool, int, datetime]:
+        """Sorts the worst first: firing before resolved, by severity, the oldest first."""
+        return self.status == "resolved", _SEVERITIES.index(self.severity), self.starts_at
+
+
+class Notification(_Payload):
+    """What Alertmanager posts: the alerts of one group."""
+
+    version: str
+    group_key: Annotated[str, Field(alias="groupKey")]
+    status: Literal["firing", "resolved"]
+    receiver: str = ""
+    group_labels: Annotated[Mapping[str, str], Field(alias="groupLabels")] = Field(default_factory=dict)
+    external_url: Annotated[str, Field(alias="externalURL")] = ""
+    truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0)] = 0
+    alerts: list[Alert]
+
+    @property
+    def key(self) -> str:
+        """The same for every try to deliver the same news, whichever Alertmanager sends it."""
+        states = sorted(f"{one.fingerprint} {one.status} {one.starts_at.isoformat()}" for one in self.alerts)
+        return "\n".join([self.group_key, *states])
+
+
+def parse_notification(body: bytes) -> Notification:
+    """Read a payload; raises ValueError with a sentence that says what is wrong and where."""
+    try:
+        notification = Notification.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"not Alertmanager's webhook payload: {place or 'the body'}: {first['msg']}") from None
+    if notification.version != VERSION:
+        raise ValueError(f"the payload is of version {notification.version!r}; Tapwatch reads version {VERSION!r}")
+    if not notification.alerts:
+        raise ValueError("the notification holds no alerts")
+    return notification

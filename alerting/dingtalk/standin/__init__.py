@@ -1,0 +1,1 @@
+"""A strict stand-in for DingTalk's cloud: what it takes, DingTalk takes."""
