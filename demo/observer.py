@@ -27,13 +27,13 @@ class Observer:
         self._session = session
         self._ports = ports
 
-    async def _get(self, process: str, path: str, **query: str) -> Any:  # noqa: ANN401 - others' JSON
+    async def _get(self, process: str, path: str, *query: tuple[str, str]) -> Any:  # noqa: ANN401 - others' JSON
         async with self._session.get(self._ports.url(process, path), params=query, raise_for_status=True) as response:
             return await response.json()
 
     async def standing(self) -> Standing:
         """The counts that the status line shows."""
-        targets = (await self._get("prometheus", "/api/v1/targets", state="active"))["data"]["activeTargets"]
+        targets = (await self._get("prometheus", "/api/v1/targets", ("state", "active")))["data"]["activeTargets"]
         alerts = (await self._get("prometheus", "/api/v1/alerts"))["data"]["alerts"]
         messages = await self.messages()
         firing = sorted(alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing")
@@ -47,7 +47,7 @@ class Observer:
 
     async def query(self, expression: str) -> list[dict[str, Any]]:
         """The instant vector of a PromQL expression."""
-        answer = await self._get("prometheus", "/api/v1/query", query=expression)
+        answer = await self._get("prometheus", "/api/v1/query", ("query", expression))
         result: list[dict[str, Any]] = answer["data"]["result"]
         return result
 
@@ -60,9 +60,9 @@ class Observer:
         )
 
     async def with_alertmanager(self, alert: str, label: str, value: str) -> bool:
-        """Whether Alertmanager holds the alert as active."""
-        matchers = f'alertname="{alert}",{label}="{value}"'
-        return bool(await self._get("alertmanager", "/api/v2/alerts", filter=matchers, active="true"))
+        """Whether Alertmanager holds the alert as firing."""
+        matchers = [("filter", f'alertname="{alert}"'), ("filter", f'{label}="{value}"')]
+        return bool(await self._get("alertmanager", "/api/v2/alerts", *matchers))
 
     async def messages(self) -> list[dict[str, Any]]:
         """What the stand-in received, oldest first."""
