@@ -18,7 +18,7 @@ _ALERT_BYTES = 2_000
 _TITLE_BYTES = 200
 
 _MARKS = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
-_RESOLVED_MARK = "✅"
+RESOLVED_MARK = "✅"
 _PLACE_LABELS = ("site", "building", "cluster")
 _THING_LABELS = ("dispenser", "endpoint", "gateway", "robot", "instance")
 
@@ -85,7 +85,7 @@ def _title(alerts: Sequence[Alert], reader: Reader) -> str:
     count = sum(alert.status == worst.status for alert in alerts)
     times = f" x{count}" if count > 1 else ""
     if worst.status == "resolved":
-        title = f"{_RESOLVED_MARK} {reader.phrases.resolved}: {summary}{times}"
+        title = f"{RESOLVED_MARK} {reader.phrases.resolved}: {summary}{times}"
     else:
         title = f"{_MARKS[worst.severity]} {reader.phrases.severities[worst.severity]}: {summary}{times}"
     title = cut(title, _TITLE_BYTES)
@@ -100,7 +100,7 @@ def _alert(alert: Alert, reader: Reader) -> str:
     place = [alert.labels[name] for name in _PLACE_LABELS if name in alert.labels]
     if floor := alert.labels.get("floor"):
         place.append(reader.phrases.floor.format(floor))
-    mark = _RESOLVED_MARK if alert.status == "resolved" else _MARKS[alert.severity]
+    mark = RESOLVED_MARK if alert.status == "resolved" else _MARKS[alert.severity]
     heading = " · ".join(
         part for part in (f"**{harmless(thing)}**" if thing else "", harmless(", ".join(place))) if part
     )

@@ -1,0 +1,1 @@
+"""The benchmarks, on fleets that are small enough for every test run."""
