@@ -9,7 +9,8 @@ from pathlib import Path
 
 import aiohttp
 
-from tapwatch.web import free_port
+from tapwatch.web import Address, Server, Service, free_port
+from tapwatch.webconfig import WebGate
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,13 @@ async def running(folder: Path, *arguments: str) -> AsyncIterator[Running]:
         if process.returncode is None:
             process.terminate()
         await asyncio.wait_for(process.wait(), 30)
+
+
+@asynccontextmanager
+async def serving(service: Service) -> AsyncIterator[str]:
+    """A service inside the test's own process, for tests that look into it; yields its URL."""
+    async with Server(service, WebGate(None)).running(Address("127.0.0.1", 0)) as address:
+        yield f"http://{address}"
 
 
 async def _wait_until_it_listens(found: Running) -> None:

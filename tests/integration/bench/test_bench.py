@@ -1,5 +1,6 @@
 """The benchmark measures what it says, with the real peer."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from bench.candidate import TAPWATCH, modbus_exporter, running_candidate
 from bench.fleet import running_fleet
 from bench.measure import measure
 from bench.peer import peer_settings
+from exporters.dispenser.address import parse_address
 from exporters.dispenser.mapfile import load_maps
 from tapwatch.errors import TapwatchError
 from tests.servers.gotools import ensure
@@ -27,12 +29,13 @@ async def test_one_request_reads_what_takes_the_peer_one_for_each_series(tmp_pat
 
 
 async def test_a_candidate_that_does_not_read_is_not_measured(tmp_path: Path) -> None:
-    async with running_fleet(tmp_path, dispensers=1, units_per_gateway=1) as fleet:
-        async with running_candidate(TAPWATCH, tmp_path) as running:
-            (address,) = fleet.addresses
-            nowhere = type(fleet)(fleet.url, (type(address)(type(address.gateway)("tcp", "127.0.0.1", 1), 1),))
-            with pytest.raises(TapwatchError, match="tapwatch did not read 127.0.0.1:1/1"):
-                await measure(nowhere, running, rounds=1)
+    async with (
+        running_fleet(tmp_path, dispensers=1, units_per_gateway=1) as fleet,
+        running_candidate(TAPWATCH, tmp_path) as running,
+    ):
+        nowhere = replace(fleet, addresses=(parse_address("127.0.0.1:1/1"),))
+        with pytest.raises(TapwatchError, match=r"tapwatch did not read 127\.0\.0\.1:1/1"):
+            await measure(nowhere, running, rounds=1)
 
 
 def test_the_peer_is_given_one_metric_for_each_of_our_series() -> None:

@@ -1,0 +1,50 @@
+"""Alertmanager's payload."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerting.dingtalk.payload import parse_notification
+from tests.notifications import alert, body, payload
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "the body: Invalid JSON"),
+        (b"[]", "the body: Input should be an object"),
+        (b'{"version": "4"}', "groupKey: Field required"),
+        (json.dumps(payload() | {"version": "3"}).encode(), "of version '3'; Tapwatch reads version '4'"),
+        (json.dumps(payload() | {"alerts": []}).encode(), "holds no alerts"),
+        (json.dumps(payload(alert() | {"startsAt": "soon"})).encode(), "alerts.0.startsAt: Input should be a valid"),
+        (json.dumps(payload(alert() | {"status": "odd"})).encode(), "alerts.0.status: Input should be 'firing' or"),
+    ],
+)
+def test_what_is_no_payload_is_told(text: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=r"payload|version|alerts") as caught:
+        parse_notification(text)
+    assert message in str(caught.value)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_payload_or_a_value_error(text: bytes) -> None:
+    with pytest.raises(ValueError, match="payload"):
+        parse_notification(text)
+
+
+def test_fields_of_newer_alertmanagers_are_passed_over() -> None:
+    newer = payload() | {"notification_reason": "repeat", "routeLabels": {"a": "b"}}
+    assert parse_notification(json.dumps(newer).encode()).alerts
+
+
+def test_the_key_is_the_same_for_the_same_news_from_another_replica() -> None:
+    first = payload(alert(fingerprint="a"), alert(fingerprint="b"))
+    second = payload(alert(fingerprint="b"), alert(fingerprint="a")) | {"externalURL": "http://other.example"}
+    keys = {parse_notification(json.dumps(one).encode()).key for one in (first, second)}
+    assert len(keys) == 1
+
+
+def test_the_key_is_another_when_an_alert_resolves() -> None:
+    assert parse_notification(body(alert())).key != parse_notification(body(alert(status="resolved"))).key
