@@ -17,7 +17,7 @@ def _known_time_zone(name: str) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"{name!r} is no time zone; right would be a name such as Asia/Taipei") from None
+        raise ValueError(f"{name!r} is no time zone; right would be a name as Asia/Taipei") from None
     return name
 
 

@@ -1,7 +1,7 @@
 """A bridge with one robot, and the stand-in that it sends to."""
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +20,13 @@ TOKEN = "t0ken-" + "a" * 40
 SECRET = "SEC" + "b" * 40
 
 
-def write_settings(folder: Path, url: str, *, timeout: str = "1s", **robot: object) -> Path:
+def write_settings(folder: Path, url: str, *, timeout: str = "1s", robot: Mapping[str, object] | None = None) -> Path:
     """The bridge's settings file with robot `ops`, and its secrets."""
     (folder / "ops.token").write_text(TOKEN, encoding="utf-8")
     (folder / "ops.secret").write_text(SECRET, encoding="utf-8")
     ops = {"url": url, "access_token_file": "./ops.token", "secret_file": "./ops.secret", "keywords": ["Tapwatch"]}
     file = folder / "dingtalk.yaml"
-    file.write_text(yaml.safe_dump({"timeout": timeout, "robots": {"ops": ops | robot}}), encoding="utf-8")
+    file.write_text(yaml.safe_dump({"timeout": timeout, "robots": {"ops": ops | dict(robot or {})}}), encoding="utf-8")
     return file
 
 
@@ -59,10 +59,10 @@ class Channel:
 
 
 @asynccontextmanager
-async def running_channel(folder: Path, *, timeout: str = "1s", **robot: object) -> AsyncIterator[Channel]:
+async def running_channel(folder: Path, *, answer_within: str = "1s", **robot: object) -> AsyncIterator[Channel]:
     """The stand-in knows the robot as the bridge does."""
-    stand_in = StandIn(load_settings(write_settings(folder, "http://127.0.0.1:1/robot/send", **robot)))
+    stand_in = StandIn(load_settings(write_settings(folder, "http://127.0.0.1:1/robot/send", robot=robot)))
     async with serving(stand_in.service) as cloud_url:
-        file = write_settings(folder, f"{cloud_url}/robot/send", timeout=timeout, **robot)
+        file = write_settings(folder, f"{cloud_url}/robot/send", timeout=answer_within, robot=robot)
         async with serving(Bridge(file).service) as bridge_url, aiohttp.ClientSession() as session:
             yield Channel(bridge_url, stand_in, file, session)

@@ -26,7 +26,7 @@ async def alertmanager(folder: Path, bridge_url: str) -> AsyncIterator[str]:
     file, port = folder / "alertmanager.yaml", free_port()
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
     url = f"http://127.0.0.1:{port}"
-    command = [
+    command: list[str | Path] = [
         locate("alertmanager"),
         f"--config.file={file}",
         f"--storage.path={folder}/data",

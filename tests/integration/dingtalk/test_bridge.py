@@ -36,7 +36,7 @@ async def test_a_notification_is_delivered_signed_and_once(tmp_path: Path) -> No
     ],
 )
 async def test_whatever_is_not_errcode_0_is_not_delivered(tmp_path: Path, kind: str, reason: str) -> None:
-    async with running_channel(tmp_path, timeout="200ms") as channel:
+    async with running_channel(tmp_path, answer_within="200ms") as channel:
         channel.break_cloud(kind)
         status, text = await channel.post(body())
         assert (status, text.split(":")[0]) == (503, reason)
@@ -72,7 +72,7 @@ async def test_a_passing_fault_costs_no_retry_of_alertmanager(tmp_path: Path, ki
 
 async def test_a_message_that_may_have_arrived_is_not_shown_twice(tmp_path: Path) -> None:
     """The first answer comes after the bridge has given up, so that it must send again."""
-    async with running_channel(tmp_path, timeout="300ms") as channel:
+    async with running_channel(tmp_path, answer_within="300ms") as channel:
         channel.break_cloud("slow")
         status, _ = await channel.post(body())
         assert status == 503
@@ -136,7 +136,7 @@ async def test_thousands_of_alerts_become_one_message_that_counts_them(tmp_path:
 
 
 async def test_a_slow_robot_delays_no_other(tmp_path: Path) -> None:
-    async with running_channel(tmp_path, timeout="2s") as channel:
+    async with running_channel(tmp_path, answer_within="2s") as channel:
         text = channel.settings.read_text(encoding="utf-8")
         channel.settings.write_text(
             text.replace("robots:", "robots:\n  dead: {url: 'http://127.0.0.1:1/x', access_token_file: ./ops.token}"),
@@ -174,7 +174,7 @@ async def test_no_failure_shows_a_token_or_a_secret(tmp_path: Path) -> None:
     """Every failure path, through answers, metrics and the log of a real process."""
     settings = write_settings(tmp_path, "http://127.0.0.1:1/robot/send", timeout="100ms")
     async with (
-        running_channel(tmp_path, timeout="100ms") as channel,
+        running_channel(tmp_path, answer_within="100ms") as channel,
         running(tmp_path, "dingtalk", f"--config.file={settings}") as bridge,
     ):
         seen = []

@@ -33,7 +33,7 @@ async def test_faults_are_switched_over_http(tmp_path: Path) -> None:
 async def test_the_page_shows_a_message_as_text_whatever_is_in_it(tmp_path: Path) -> None:
     """From another sender than our bridge, which lets nothing of the kind through."""
     evil = "<script>alert(1)</script> <img src=x onerror=alert(2)> [x](javascript:alert(3))"
-    settings = write_settings(tmp_path, "http://127.0.0.1:1/robot/send", secret_file=None)
+    settings = write_settings(tmp_path, "http://127.0.0.1:1/robot/send", robot={"secret_file": None})
     message = json.dumps({"msgtype": "markdown", "markdown": {"title": "Tapwatch", "text": evil}}).encode()
     async with running(tmp_path, "dingtalk", "stand-in", f"--robots={settings}") as stand_in:
         _, answer = await stand_in.post(f"/robot/send?access_token={TOKEN}", data=message)
