@@ -67,7 +67,7 @@ def test_every_fault_is_told_at_once(folder: Path) -> None:
         load_settings(file)
     assert str(caught.value).replace(str(folder), "DIR").replace(" or directory", "").splitlines() == [
         "DIR/dingtalk.yaml:3: robots.ops.url: string should match pattern '^https?://[^?#]+$'",
-        "DIR/dingtalk.yaml:4: robots.ops.access_token_file: the secret's file DIR/none.token cannot be read: No such file",
+        "DIR/dingtalk.yaml:4: robots.ops.access_token_file: the secret's file DIR/none.token cannot be read: No such file",  # noqa: E501 - one line of output
         "DIR/dingtalk.yaml:5: robots.ops.keyword: unknown key; did you mean 'keywords'?",
         "DIR/dingtalk.yaml:6: robots.ops.language: input should be 'en', 'zh-TW' or 'zh-CN'",
         "DIR/dingtalk.yaml:7: robots.ops.time_zone: 'Taipei' is no time zone; right would be a name as Asia/Taipei",
