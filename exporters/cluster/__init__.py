@@ -1,0 +1,1 @@
+"""The cluster exporter: control planes probed from outside."""

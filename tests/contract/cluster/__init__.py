@@ -1,0 +1,1 @@
+"""The cluster exporter: settings, kubeconfig files, metrics."""

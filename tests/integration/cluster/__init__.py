@@ -1,0 +1,1 @@
+"""The cluster exporter against API servers, real, simulated and broken."""

@@ -1,0 +1,183 @@
+"""The exporter on real API servers with etcd: killed, paused, cut from etcd, asked with wrong credentials."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import trustme
+import yaml
+
+from exporters.cluster.health import parse_checks
+from exporters.cluster.simulator.server import CHECKS
+from tapwatch import catalogue
+from tests.integration.cluster.watching import Scrape, Watching, watching
+from tests.servers.controlplane import ControlPlane
+from tests.servers.kubeconfig import token_user, write_kubeconfig
+
+pytestmark = pytest.mark.timeout(300)
+
+UP, FAILURE, CHECK = (
+    catalogue.CONTROLPLANE_ENDPOINT_UP,
+    catalogue.CONTROLPLANE_ENDPOINT_FAILURE,
+    catalogue.CONTROLPLANE_CHECK,
+)
+INTERVAL = 1.0
+SLACK = 5.0
+"""The design grants 1 s beyond one interval; the rest is for a machine that builds at the same time."""
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    with ControlPlane.start(tmp_path_factory.mktemp("plane") / "real", replicas=2) as plane:
+        yield plane
+
+
+def write_settings(folder: Path, *clusters: Mapping[str, object]) -> Path:
+    file = folder / "clusters.yaml"
+    timing = {"interval": "1s", "connect_timeout": "900ms", "timeout": "30s", "refresh": "1s"}
+    file.write_text(yaml.safe_dump({**timing, "clusters": [dict(one) for one in clusters]}))
+    return file
+
+
+def named(plane: ControlPlane, name: str = "real", kubeconfig: Path | None = None) -> dict[str, object]:
+    """A cluster whose replicas the settings name: no loopback address may stand in a real EndpointSlice."""
+    endpoints = [replica.url for replica in plane.replicas]
+    return {"name": name, "kubeconfig": str(kubeconfig or plane.kubeconfig), "endpoints": endpoints}
+
+
+async def all_up(exporter: Watching) -> Scrape:
+    return await exporter.until(lambda scrape: scrape.values(UP) == [1.0, 1.0, 1.0], 20)
+
+
+async def test_both_replicas_and_the_address_are_up_with_version_and_checks(
+    tmp_path: Path, plane: ControlPlane
+) -> None:
+    async with watching(write_settings(tmp_path, named(plane))) as exporter:
+        scrape = await all_up(exporter)
+    real = json.loads(plane.replicas[0].ask("GET", "/version").body)["gitVersion"]
+    assert scrape.labels(catalogue.CONTROLPLANE_VERSION, "git_version") == [real] * 3
+    assert real.startswith("v1.")
+    for path in ("/livez", "/readyz"):
+        told = parse_checks(plane.replicas[0].ask("GET", f"{path}?verbose").text)
+        found = scrape.labels(CHECK, "check", path=path, endpoint=plane.replicas[0].url, role="replica")
+        assert found == list(told)
+        assert "etcd" in found
+
+
+async def test_a_killed_api_server_is_seen_in_time(tmp_path: Path, plane: ControlPlane) -> None:
+    dead, alive = plane.replicas[1], plane.replicas[0]
+    async with watching(write_settings(tmp_path, named(plane))) as exporter:
+        await all_up(exporter)
+        dead.kill()
+        try:
+            scrape = await exporter.until(
+                lambda scrape: scrape.values(UP, endpoint=dead.url) == [0.0], INTERVAL + SLACK
+            )
+            assert scrape.labels(FAILURE, "reason", endpoint=dead.url) == ["connect"]
+            assert scrape.values(UP, endpoint=alive.url, role="replica") == [1.0]
+            assert scrape.labels(catalogue.CONTROLPLANE_VERSION, "git_version", endpoint=dead.url) == []
+        finally:
+            await asyncio.to_thread(dead.restart)
+        await all_up(exporter)
+
+
+async def test_a_paused_api_server_is_seen_in_time(tmp_path: Path, plane: ControlPlane) -> None:
+    hung, alive = plane.replicas[1], plane.replicas[0]
+    async with watching(write_settings(tmp_path, named(plane))) as exporter:
+        await all_up(exporter)
+        hung.pause()
+        try:
+            scrape = await exporter.until(
+                lambda scrape: scrape.values(UP, endpoint=hung.url) == [0.0], INTERVAL + SLACK
+            )
+            assert scrape.labels(FAILURE, "reason", endpoint=hung.url) == ["timeout"]
+            assert scrape.values(UP, endpoint=alive.url, role="replica") == [1.0]
+        finally:
+            hung.resume()
+        await all_up(exporter)
+
+
+async def test_etcd_that_hangs_is_named_as_the_check_that_fails(tmp_path: Path, plane: ControlPlane) -> None:
+    replica = {"endpoint": plane.replicas[0].url, "role": "replica"}
+    ready = {**replica, "path": "/readyz"}
+    async with watching(write_settings(tmp_path, named(plane))) as exporter:
+        await all_up(exporter)
+        plane.etcd.pause()
+        try:
+            scrape = await exporter.until(lambda scrape: scrape.values(CHECK, check="etcd", **ready) == [0.0], 20)
+        finally:
+            plane.etcd.resume()
+        assert scrape.values(UP, **replica) == [0.0]
+        assert scrape.values(CHECK, check="ping", **ready) == [1.0]
+        await all_up(exporter)
+
+
+async def test_wrong_credentials_and_a_wrong_authority_are_told_apart(tmp_path: Path, plane: ControlPlane) -> None:
+    server = plane.replicas[0].url
+    pem = plane.authority.certificate_pem
+    stranger = trustme.CA().cert_pem.bytes()
+    bad_token = write_kubeconfig(tmp_path / "bad-token", server, pem, "tester", token_user("hunter2"))
+    bad_authority = write_kubeconfig(tmp_path / "bad-authority", server, stranger, "tester", token_user("hunter2"))
+    clusters = (
+        named(plane),
+        {"name": "bad-token", "kubeconfig": str(bad_token)},
+        {"name": "bad-authority", "kubeconfig": str(bad_authority)},
+    )
+    async with watching(write_settings(tmp_path, *clusters)) as exporter:
+        scrape = await exporter.until(lambda scrape: len(scrape.values(UP)) == 5, 20)
+    assert scrape.values(UP, cluster="real") == [1.0, 1.0, 1.0]
+    for cluster, reason in (("bad-token", "unauthorized"), ("bad-authority", "tls")):
+        assert scrape.labels(FAILURE, "reason", cluster=cluster) == [reason]
+        assert scrape.labels(catalogue.CONTROLPLANE_DISCOVERY_FAILURE, "reason", cluster=cluster) == [reason]
+    assert "hunter2" not in scrape.text
+
+
+async def test_replicas_are_discovered_with_the_least_rights_that_the_page_lists(
+    tmp_path: Path, plane: ControlPlane
+) -> None:
+    """A service account's token: first without rights, then with those of docs/cluster-exporter.md."""
+    kubeconfig = await asyncio.to_thread(plane.token_kubeconfig, "tapwatch")
+    async with watching(write_settings(tmp_path, {"name": "real", "kubeconfig": str(kubeconfig)})) as exporter:
+        refused = await exporter.until(lambda scrape: scrape.values(catalogue.CONTROLPLANE_DISCOVERY_UP) == [0.0], 20)
+        assert refused.labels(catalogue.CONTROLPLANE_DISCOVERY_FAILURE, "reason") == ["unauthorized"]
+        await exporter.until(lambda scrape: scrape.values(UP, role="address") == [1.0])
+        await asyncio.to_thread(create, plane, *least_rights(), endpoint_slice())
+        found = await exporter.until(lambda scrape: len(scrape.values(UP, role="replica")) == 2, 20)
+    assert found.values(catalogue.CONTROLPLANE_DISCOVERY_UP) == [1.0]
+    assert found.labels(UP, "endpoint", role="replica") == ["https://192.0.2.11:6443", "https://192.0.2.12:6443"]
+    assert found.values(UP, role="replica") == [0.0, 0.0]
+
+
+def create(plane: ControlPlane, *objects: dict[str, str]) -> None:
+    """Create objects, as `kubectl create` does; each has its path beside it."""
+    for one in objects:
+        answer = plane.replicas[0].ask("POST", one["path"], yaml.safe_load(one["content"]))
+        assert answer.status == 201, answer.text
+
+
+def least_rights() -> list[dict[str, str]]:
+    """The manifests of the page, taken from it."""
+    page = (Path(__file__).parents[3] / "docs" / "cluster-exporter.md").read_text(encoding="utf-8")
+    manifests = next(part for part in page.split("```")[1::2] if "kind: Role\n" in part).removeprefix("yaml\n")
+    base = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
+    role, binding = manifests.split("---\n")
+    return [{"path": f"{base}/roles", "content": role}, {"path": f"{base}/rolebindings", "content": binding}]
+
+
+def endpoint_slice() -> dict[str, str]:
+    """What API servers write themselves where their addresses are no loopback ones (RFC 5737's, nobody's)."""
+    content = {
+        "metadata": {"name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["192.0.2.11"]}, {"addresses": ["192.0.2.12"]}],
+        "ports": [{"name": "https", "port": 6443}],
+    }
+    path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+    return {"path": path, "content": yaml.safe_dump(content)}
+
+
+def test_the_simulated_api_server_has_the_checks_of_a_real_one(plane: ControlPlane) -> None:
+    for path, checks in CHECKS.items():
+        assert tuple(parse_checks(plane.replicas[0].ask("GET", f"/{path}?verbose").text)) == checks

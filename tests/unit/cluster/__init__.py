@@ -1,0 +1,1 @@
+"""The cluster exporter's pure parts."""
