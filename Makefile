@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo demo-check test test-quick check format bench lock dashboards clean
+.PHONY: help install dev demo demo-check test test-quick check format bench lock docs dashboards clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ check: dev ## Format, lint, types, layers, generated files
 format: dev ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: dev ## Write the page of metrics again
+	@$(BIN)/python -m tapwatch.reference > docs/metrics.md
 
 dashboards: dev ## Write the dashboards' JSON again
 	@$(BIN)/tapwatch dashboards build

@@ -1,10 +1,12 @@
 """Metric names are a contract: a rename breaks rules and dashboards that users wrote."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tapwatch.catalogue import CATALOGUE, Metric
+from tapwatch.reference import metrics_page
 
 EVERY = sorted(CATALOGUE.values(), key=lambda metric: metric.name)
 
@@ -30,6 +32,10 @@ class TestEveryMetric:
 
     def test_info_metrics_have_a_label(self, metric: Metric) -> None:
         assert not metric.name.endswith("_info") or metric.labels
+
+
+def test_the_page_of_metrics_is_in_step() -> None:
+    assert Path("docs/metrics.md").read_text("utf-8") == metrics_page(), "run `make docs`"
 
 
 def test_the_names_that_users_build_on_are_there() -> None:
