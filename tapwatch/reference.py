@@ -18,9 +18,9 @@ def metrics_page() -> str:
     lines = [
         "# Metrics",
         "",
-        "Written from [the catalogue](../tapwatch/catalogue.py) by `make docs`. Names, types and labels are a contract.",
-        "Prometheus adds the inventory's labels (`dispenser`, `site`, `building`, `floor`, `module`, `gateway`) to every",
-        "`dispenser_` series. A register map may expose more metrics than these: [register maps](register-maps.md).",
+        "Written from [the catalogue](../tapwatch/catalogue.py) by `make docs`. Names, types, labels are a contract.",
+        "Every `dispenser_` series also has the labels of the inventory: `dispenser`, `site`, `building`, `floor`,",
+        "`module`, `gateway`. A register map may expose more metrics than these: [register maps](register-maps.md).",
     ]
     for prefix, title in _TITLES.items():
         lines += ["", f"## {title}", "", "| metric | type | labels | meaning |", "|---|---|---|---|"]

@@ -25,7 +25,6 @@ LARGEST_ANSWER_BYTES = 65536
 FAILURES: tuple[tuple[type[Exception], PollReason], ...] = (
     (aiohttp.ClientConnectorDNSError, PollReason.RESOLVE),
     (aiohttp.ClientSSLError, PollReason.TLS),
-    (aiohttp.ServerFingerprintMismatch, PollReason.TLS),
     (ssl.SSLError, PollReason.TLS),  # a server may refuse our certificate after the handshake
     (TimeoutError, PollReason.TIMEOUT),
     (aiohttp.ClientConnectorError, PollReason.CONNECT),
