@@ -45,9 +45,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def version_of(go: Path) -> Version:
     """What `go version` answers; a development build, which names no version, counts as 0.0.0."""
-    answer = subprocess.run(
-        [go, "version"], env=environment(), capture_output=True, text=True, check=False
-    )
+    answer = subprocess.run([go, "version"], env=environment(), capture_output=True, text=True, check=False)
     try:
         return parse_version(answer.stdout)
     except ValueError:

@@ -1,17 +1,21 @@
 """Simulate a campus of dispensers behind Modbus gateways, and break them while it runs."""
 
 import asyncio
+import contextlib
 import http.client
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import click
 from rich.table import Table
 
-from exporters.dispenser.simulator.campus import LARGEST_UNITS, Campus, Layout
+from exporters.dispenser.simulator.campus import Campus, Layout
 from exporters.dispenser.simulator.control import control_service
 from exporters.dispenser.simulator.faults import DESCRIPTIONS, Fault
+from exporters.dispenser.simulator.gateway import LARGEST_UNIT
 from tapwatch import log
 from tapwatch.errors import TapwatchError
 from tapwatch.log import LogFormat
@@ -23,6 +27,20 @@ from tapwatch.web import Address, serve
 DEFAULT_PORT = 9810
 
 _FAULT = click.Choice([str(fault) for fault in Fault])
+
+
+class _Duration(click.ParamType[float]):
+    """A duration as Prometheus writes it; seconds inside the program."""
+
+    name = "DURATION"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 _url = click.option(
     "--url", default=f"http://127.0.0.1:{DEFAULT_PORT}", show_default=True, help="Where the simulation listens."
 )
@@ -32,7 +50,7 @@ _url = click.option(
 @click.option("--dispensers", type=click.IntRange(1, 20000), default=24, show_default=True, help="How many.")
 @click.option(
     "--units-per-gateway",
-    type=click.IntRange(1, LARGEST_UNITS),
+    type=click.IntRange(1, LARGEST_UNIT),
     default=8,
     show_default=True,
     help="Units on one line.",
@@ -40,7 +58,7 @@ _url = click.option(
 @click.option(
     "--rtu-share",
     type=click.FloatRange(0, 1),
-    default=0.34,
+    default=0.25,
     show_default=True,
     help="Share of gateways with RTU frames.",
 )
@@ -49,10 +67,17 @@ _url = click.option(
     type=click.IntRange(0, 65535),
     default=15020,
     show_default=True,
-    help="First gateway's; 0: any free.",
+    help="First gateway's; the others take the next free ones. 0: any free.",
 )
 @click.option("--speed", type=click.FloatRange(0.1, 1000), default=1, show_default=True, help="Simulated time's speed.")
 @click.option("--seed", default=1, show_default=True, help="Another number, another campus.")
+@click.option(
+    "--slow-seconds",
+    type=click.FloatRange(0, 3600),
+    default=3,
+    show_default=True,
+    help="How late a slow unit's answers are.",
+)
 @click.option(
     "--inventory", type=click.Path(dir_okay=False, path_type=Path), help="Write the exporter's inventory here."
 )
@@ -120,44 +145,50 @@ def list_dispensers(url: str) -> None:
 
 @command.command()
 @click.argument("fault", type=_FAULT)
-@click.argument("dispensers", nargs=-1, required=True)
-@click.option("--for", "duration", help="Clear it again after this time, as 30s; until then the command waits.")
+@click.argument("dispensers", metavar="DISPENSERS...", nargs=-1, required=True)
+@click.option("--after", "delay", type=_Duration(), help="Wait first, as 10s.")
+@click.option("--for", "duration", type=_Duration(), help="Clear it again after this time, as 30s, or at Ctrl-C.")
 @_url
 @exit_on_faults
-def inject(fault: str, dispensers: tuple[str, ...], duration: str | None, url: str) -> None:
+def inject(fault: str, dispensers: tuple[str, ...], delay: float | None, duration: float | None, url: str) -> None:
     """Inject FAULT into DISPENSERS of the running simulation."""
-    try:
-        seconds = None if duration is None else parse_duration(duration)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    places = [f"{url}/dispensers/{name}/faults/{fault}" for name in dispensers]
+    places = [_place(url, name) for name in dispensers]
     for place in places:
-        _ask("POST", place)
-    click.echo(f"{', '.join(dispensers)}: {DESCRIPTIONS[Fault(fault)]}")
-    if seconds is not None:
-        asyncio.run(asyncio.sleep(seconds))
+        _ask("GET", place)  # a wrong name is told before anything is broken
+    time.sleep(delay or 0)
+    with contextlib.ExitStack() as afterwards:
+        if duration is not None:
+            afterwards.callback(_clear, fault, dispensers, url)
         for place in places:
-            _ask("DELETE", place)
-        click.echo(f"{', '.join(dispensers)}: {fault} is cleared")
+            _ask("POST", f"{place}/faults/{fault}")
+        click.echo(f"{', '.join(dispensers)}: {DESCRIPTIONS[Fault(fault)]}")
+        time.sleep(duration or 0)
 
 
 @command.command()
-@click.argument("fault", required=False, type=_FAULT)
-@click.argument("dispensers", nargs=-1)
+@click.argument("what", metavar="[FAULT] DISPENSERS...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every fault of every dispenser.")
 @_url
 @exit_on_faults
-def clear(fault: str | None, dispensers: tuple[str, ...], everything: bool, url: str) -> None:  # noqa: FBT001 - click's
-    """Clear FAULT of DISPENSERS, or everything with --all."""
-    if everything == bool(dispensers):
-        raise click.UsageError("say which: `clear FAULT DISPENSER...`, or `clear --all`")
+def clear(what: tuple[str, ...], everything: bool, url: str) -> None:  # noqa: FBT001 - click's
+    """Clear FAULT of DISPENSERS, all their faults where none is named, or everything with --all."""
+    fault, dispensers = (what[0], what[1:]) if what and what[0] in DESCRIPTIONS else (None, what)
+    if everything == bool(what) or (fault and not dispensers):
+        raise click.UsageError("say which: `clear FAULT DISPENSER...`, `clear DISPENSER...` or `clear --all`")
     if everything:
         cleared = _ask("DELETE", f"{url}/faults")["cleared"]
         click.echo(f"cleared: {', '.join(cleared) or 'there was nothing'}")
-        return
+    _clear(fault, dispensers, url)
+
+
+def _clear(fault: str | None, dispensers: tuple[str, ...], url: str) -> None:
     for name in dispensers:
-        _ask("DELETE", f"{url}/dispensers/{name}/faults/{fault}")
-        click.echo(f"{name}: {fault} is cleared")
+        _ask("DELETE", f"{_place(url, name)}/faults" + (f"/{fault}" if fault else ""))
+        click.echo(f"{name}: {fault} is cleared" if fault else f"{name}: every fault is cleared")
+
+
+def _place(url: str, name: str) -> str:
+    return f"{url}/dispensers/{quote(name, safe='')}"
 
 
 def _ask(method: str, url: str) -> Any:  # noqa: ANN401 - JSON

@@ -72,7 +72,8 @@ class _Control:
         """Raises 404 with the nearest name."""
         name = request.match_info["name"]
         if name not in self._campus.dispensers:
-            raise web.HTTPNotFound(text=f"no dispenser is named {name!r}{nearest(name, self._campus.dispensers)}\n")
+            hint = nearest(name, self._campus.dispensers) or "; GET /dispensers lists them"
+            raise web.HTTPNotFound(text=f"no dispenser is named {name!r}{hint}\n")
         return self._campus.dispensers[name]
 
 
@@ -83,9 +84,8 @@ def _fault(request: web.Request) -> Fault:
         return Fault(name)
     except ValueError:
         known = ", ".join(Fault)
-        raise web.HTTPBadRequest(
-            text=f"no fault is named {name!r}{nearest(name, list(Fault))} There are: {known}\n"
-        ) from None
+        hint = nearest(name, list(Fault)) or "."
+        raise web.HTTPBadRequest(text=f"no fault is named {name!r}{hint} There are: {known}\n") from None
 
 
 def nearest(word: str, known: Collection[str]) -> str:

@@ -20,6 +20,7 @@ class Fault(StrEnum):
     OFFLINE = "offline"
     SLOW = "slow"
     GARBAGE = "garbage"
+    WRONG_UNIT = "wrong_unit"
     BUSY = "busy"
     GATEWAY_OFFLINE = "gateway_offline"
 
@@ -37,8 +38,9 @@ DESCRIPTIONS: dict[Fault, str] = {
     Fault.SENSOR: "the hot water sensor is broken: its register says not available",
     Fault.IDENTITY: "the device says that it is of another model",
     Fault.OFFLINE: "the unit is silent",
-    Fault.SLOW: "the unit answers after 3 seconds",
+    Fault.SLOW: "the unit answers late, after --slow-seconds",
     Fault.GARBAGE: "noise on the line: answers arrive with flipped bits",
+    Fault.WRONG_UNIT: "answers carry another unit's number",
     Fault.BUSY: "the unit refuses every request as busy (Modbus exception 6)",
     Fault.GATEWAY_OFFLINE: "the gateway refuses connections: all its units are gone",
 }

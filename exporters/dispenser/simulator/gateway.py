@@ -1,13 +1,17 @@
 """A simulated gateway: pymodbus' server in front of several units, with the faults of the line."""
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
-from pymodbus.exceptions import NoSuchIdException
+from pymodbus.pdu import ExceptionResponse, ModbusPDU
+from pymodbus.pdu.bit_message import ReadCoilsResponse, ReadDiscreteInputsResponse
+from pymodbus.pdu.register_message import ReadHoldingRegistersResponse, ReadInputRegistersResponse
 from pymodbus.server import ModbusTcpServer
+from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from exporters.dispenser.address import Gateway
@@ -16,13 +20,18 @@ from exporters.dispenser.simulator.faults import Fault
 from exporters.dispenser.simulator.unit import Unit
 from tapwatch.errors import TapwatchError
 
-SLOW_SECONDS = 3.0
+LARGEST_UNIT = 247
+"""The last unit number on one line: Modbus over Serial Line V1.02, section 2.2."""
 
-# Modbus Application Protocol V1.1b3, sections 6.1 to 6.4.
+# Modbus Application Protocol V1.1b3, sections 6.1 to 6.4: the functions that read.
 _SPACES: dict[int, Space] = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
+_BIT_ANSWERS = {1: ReadCoilsResponse, 2: ReadDiscreteInputsResponse}
+_REGISTER_ANSWERS = {3: ReadHoldingRegistersResponse, 4: ReadInputRegistersResponse}
 
-# Where the unit stands in a frame: after the header's first six bytes, or first.
-_UNIT_AT = {"tcp": 6, "rtu+tcp": 0}
+_LARGEST_BUFFER = 64 * 1024
+"""Bytes of requests that may arrive together; pymodbus throws away what is more than one frame's."""
+
+_NOISE = 0x55
 
 
 @dataclass
@@ -38,24 +47,17 @@ class Traffic:
 class SimulatedGateway:
     """Units behind one TCP port."""
 
-    def __init__(self, gateway: Gateway, units: Mapping[int, Unit]) -> None:
+    def __init__(self, gateway: Gateway, units: Mapping[int, Unit], slow_seconds: float) -> None:
         self.gateway = gateway
         self.units = units
+        self.slow_seconds = slow_seconds
         self.traffic = Traffic()
-        self._server: ModbusTcpServer | None = None
+        self._server: _Server | None = None
+        self._turn = asyncio.Lock()
 
     async def start(self) -> None:
         """Listen; raises TapwatchError when the port is taken."""
-        framer = FramerType.RTU if self.gateway.framing == "rtu+tcp" else FramerType.SOCKET
-        server = ModbusTcpServer(
-            SimDevice(0, simdata=[SimData(0, datatype=DataType.REGISTERS)]),  # replaced by our own below
-            framer=framer,
-            address=(self.gateway.host, self.gateway.port),
-            ignore_missing_devices=True,
-            trace_packet=self._pass,
-            trace_connect=self._note_connection,
-        )
-        server.context = _Units(self)  # type: ignore[assignment]  # it has the two methods that the server calls
+        server = _Server(self)
         try:
             await server.serve_forever(background=True)
         except RuntimeError as error:
@@ -70,53 +72,97 @@ class SimulatedGateway:
 
     async def follow_faults(self) -> None:
         """Go off or on line as the units' faults say."""
-        off = any(Fault.GATEWAY_OFFLINE in unit.faults for unit in self.units.values())
-        if off and self._server is not None:
-            await self.stop()
-        elif not off and self._server is None:
-            await self.start()
-
-    def _note_connection(self, connected: bool) -> None:  # noqa: FBT001 - pymodbus' callback
-        self.traffic.connections += connected
-
-    def _pass(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus' callback
-        """Count, and flip bits of answers where there is noise on the line."""
-        if not sending:
-            self.traffic.bytes_in += len(data)
-            return data
-        self.traffic.bytes_out += len(data)
-        unit = self.units.get(data[_UNIT_AT[self.gateway.framing]])
-        if unit is not None and Fault.GARBAGE in unit.faults:
-            return bytes(byte ^ 0x55 for byte in data)
-        return data
+        async with self._turn:
+            off = any(Fault.GATEWAY_OFFLINE in unit.faults for unit in self.units.values())
+            if off:
+                await self.stop()
+            elif self._server is None:
+                await self.start()
 
 
-class _Units:
-    """Stands where pymodbus' server keeps its data: asks the unit that the request names."""
+class _Server(ModbusTcpServer):
+    """Pymodbus' server without its own data: each connection asks our units."""
 
     def __init__(self, gateway: SimulatedGateway) -> None:
+        super().__init__(
+            SimDevice(0, simdata=[SimData(0, datatype=DataType.REGISTERS)]),  # it insists on one; nothing reads it
+            framer=FramerType.RTU if gateway.gateway.framing == "rtu+tcp" else FramerType.SOCKET,
+            address=(gateway.gateway.host, gateway.gateway.port),
+        )
         self._gateway = gateway
 
-    async def async_getValues(  # noqa: N802 - pymodbus' name
-        self, device_id: int, func_code: int, address: int, count: int = 1
-    ) -> list[int] | list[bool] | ExcCodes:
-        """The answer to a request that reads."""
-        self._gateway.traffic.requests += 1
-        unit = self._gateway.units.get(device_id)
-        if unit is None or Fault.OFFLINE in unit.faults:
-            raise NoSuchIdException(f"unit {device_id} is silent")
-        if Fault.BUSY in unit.faults:
-            return ExcCodes.DEVICE_BUSY
-        if Fault.SLOW in unit.faults:
-            await asyncio.sleep(SLOW_SECONDS)
-        space = _SPACES.get(func_code)
-        words = unit.read(space, address, count) if space else None
-        if words is None:
-            return ExcCodes.ILLEGAL_ADDRESS
-        return [bool(word) for word in words] if space in {"coil", "discrete"} else list(words)
+    def callback_new_connection(self) -> "_Connection":
+        return _Connection(self, self._gateway)
 
-    async def async_setValues(  # noqa: N802 - pymodbus' name
-        self, _device_id: int, _func_code: int, _address: int, _values: list[int] | list[bool]
-    ) -> ExcCodes:
-        """Nothing can be written."""
-        return ExcCodes.ILLEGAL_FUNCTION
+
+class _Connection(ServerRequestHandler):
+    """Answers each request under its own transaction and unit.
+
+    Pymodbus' own handler keeps the last request only: of two that arrive together it loses one, and an answer that
+    comes late carries the next request's transaction and unit.
+    """
+
+    def __init__(self, server: _Server, gateway: SimulatedGateway) -> None:
+        super().__init__(server, None, None, self._note_connection)  # type: ignore[no-untyped-call]  # pymodbus
+        self._gateway = gateway
+        self._requests: deque[ModbusPDU] = deque()
+        self.max_buffer_size = _LARGEST_BUFFER
+
+    def _note_connection(self, connected: bool) -> None:  # noqa: FBT001 - pymodbus' callback
+        self._gateway.traffic.connections += connected
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes in."""
+        self._gateway.traffic.bytes_in += len(data)
+        super().data_received(data)
+
+    def callback_data(self, data: bytes, addr: tuple[str, int] | None = None) -> int:
+        """Take every whole request that is there; the base class schedules `handle_later` once for each."""
+        used = 0
+        while used < len(data) and (length := super().callback_data(data[used:], addr)):
+            used += length
+            if self.last_pdu is not None:
+                self._requests.append(self.last_pdu)
+        return used
+
+    def handle_later(self) -> None:
+        """Answer the oldest request."""
+        request = self._requests.popleft()
+        self._gateway.traffic.requests += 1
+        unit = self._gateway.units.get(request.dev_id)
+        if unit is None or Fault.OFFLINE in unit.faults:
+            return
+        answer = _answer(unit, request)
+        answer.transaction_id = request.transaction_id
+        answer.dev_id = request.dev_id
+        if Fault.WRONG_UNIT in unit.faults:
+            answer.dev_id = request.dev_id % LARGEST_UNIT + 1
+        if Fault.SLOW in unit.faults:
+            self.loop.call_later(self._gateway.slow_seconds, self._send, answer, unit)
+        else:
+            self._send(answer, unit)
+
+    def _send(self, answer: ModbusPDU, unit: Unit) -> None:
+        """Write the frame, with flipped bits where there is noise on the line; not at all once the client is gone."""
+        if not isinstance(self.transport, asyncio.WriteTransport) or self.transport.is_closing():
+            return
+        frame = self.framer.buildFrame(answer)
+        if Fault.GARBAGE in unit.faults:
+            frame = bytes(byte ^ _NOISE for byte in frame)
+        self._gateway.traffic.bytes_out += len(frame)
+        self.transport.write(frame)  # not pymodbus' send, which forgets what has come of the next request
+
+
+def _answer(unit: Unit, request: ModbusPDU) -> ModbusPDU:
+    """What the unit says to a request; it refuses everything that does not read."""
+    function = request.function_code
+    if function not in _SPACES:
+        return ExceptionResponse(function, ExcCodes.ILLEGAL_FUNCTION)
+    if Fault.BUSY in unit.faults:
+        return ExceptionResponse(function, ExcCodes.DEVICE_BUSY)
+    registers = unit.read(_SPACES[function], request.address, request.count)
+    if registers is None:
+        return ExceptionResponse(function, ExcCodes.ILLEGAL_ADDRESS)
+    if function in _BIT_ANSWERS:
+        return _BIT_ANSWERS[function](bits=[bool(register) for register in registers])
+    return _REGISTER_ANSWERS[function](registers=list(registers))

@@ -1,6 +1,6 @@
-"""What a dispenser's registers would say of its state: a value for each series that a map can ask for."""
+"""What a dispenser says of its state: for each series that a map can ask for, how it is read off the water."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from exporters.dispenser.registermap import Series
 from exporters.dispenser.simulator.faults import Fault
@@ -11,119 +11,105 @@ from tapwatch.catalogue import Metric
 MAP_VERSION = 1
 
 _OVERHEAT_KELVIN = 3.0
-_UNDERHEAT_KELVIN = 12.0
+_UNDERHEAT_KELVIN = 15.0
 _WARM_COLD_KELVIN = 8.0
 _WORN = 0.03
 _REJECTION, _TORN_REJECTION = 0.94, 0.35
-_INLET_PASCALS, _FLOWING_PASCALS = 300_000.0, 240_000.0
+_CLEAR_NTU, _CLOUDY_NTU = 0.12, 1.8
+_PASCALS, _FLOWING_PASCALS, _LOST_PASCALS = 300_000.0, 240_000.0, 20_000.0
 
-Readings = Mapping[Series, float | None]
-"""Series to value; None where the device has no value."""
-
-
-def read_state(water: Water, faults: Collection[Fault]) -> Readings:
-    """Every series that the simulated dispenser knows."""
-    readings: dict[Series, float | None] = {}
-    for group in (_temperatures(water, faults), _quality(water, faults), _wear(water, faults), _counters(water)):
-        readings |= group
-    for state, on in _states(water, faults).items():
-        readings |= _one(catalogue.DISPENSER_STATE, on, state=state)
-    for fault, active in _fault_bits(water, faults).items():
-        readings |= _one(catalogue.DISPENSER_FAULT, active, fault=fault)
-    return readings
+Reading = Callable[[Water, Collection[Fault]], float | None]
+"""The value in the metric's unit; None where the device has none."""
 
 
-def _one(metric: Metric, value: float | None, **labels: str) -> dict[Series, float | None]:
-    return {(metric.name, tuple(sorted(labels.items()))): value}
+def _inlet_pascals(water: Water, faults: Collection[Fault]) -> float:
+    if Fault.DRY_RUN in faults:
+        return _LOST_PASCALS
+    return _FLOWING_PASCALS if water.filling else _PASCALS
 
 
-def _temperatures(water: Water, faults: Collection[Fault]) -> Readings:
-    temperature, setpoint = catalogue.DISPENSER_WATER_TEMPERATURE, catalogue.DISPENSER_SETPOINT
-    hot = None if Fault.SENSOR in faults else water.hot_celsius
-    warm = (water.hot_celsius + water.cold_celsius) / 2
-    return {
-        **_one(temperature, hot, outlet="hot"),
-        **_one(temperature, warm, outlet="warm"),
-        **_one(temperature, water.cold_celsius, outlet="cold"),
-        **_one(temperature, water.inlet_celsius, outlet="inlet"),
-        **_one(setpoint, water.hot_setpoint, outlet="hot"),
-        **_one(setpoint, water.cold_setpoint, outlet="cold"),
-        **_one(catalogue.DISPENSER_AMBIENT_TEMPERATURE, water.ambient_celsius),
-    }
+def _outlet_tds(water: Water, faults: Collection[Fault]) -> float:
+    return water.tds_inlet * (1 - (_TORN_REJECTION if Fault.WATER_QUALITY in faults else _REJECTION))
 
 
-def _quality(water: Water, faults: Collection[Fault]) -> Readings:
-    rejection = _TORN_REJECTION if Fault.WATER_QUALITY in faults else _REJECTION
-    pressure = 20_000.0 if Fault.DRY_RUN in faults else _FLOWING_PASCALS if water.filling else _INLET_PASCALS
-    return {
-        **_one(catalogue.DISPENSER_TDS, water.tds_inlet, point="inlet"),
-        **_one(catalogue.DISPENSER_TDS, water.tds_inlet * (1 - rejection), point="outlet"),
-        **_one(catalogue.DISPENSER_TURBIDITY, 1.8 if Fault.FILTER in faults else 0.12),
-        **_one(catalogue.DISPENSER_TANK_LEVEL, min(1.0, max(0.0, water.hot_level)), tank="hot"),
-        **_one(catalogue.DISPENSER_TANK_LEVEL, min(1.0, max(0.0, water.cold_level)), tank="cold"),
-        **_one(catalogue.DISPENSER_INLET_PRESSURE, pressure),
-    }
+def _filter_life(stage: int) -> Reading:
+    return lambda water, faults: min(water.filter_life[stage - 1], _WORN if Fault.FILTER in faults else 1.0)
 
 
-def _wear(water: Water, faults: Collection[Fault]) -> Readings:
-    worn = Fault.FILTER in faults
-    readings: dict[Series, float | None] = {}
-    for stage, life in enumerate(water.filter_life, start=1):
-        readings |= _one(catalogue.DISPENSER_FILTER_LIFE, min(life, _WORN) if worn else life, stage=str(stage))
-    return {
-        **readings,
-        **_one(catalogue.DISPENSER_UV_LIFE, water.uv_life),
-        **_one(catalogue.DISPENSER_FILTER_INSTALLED, water.filter_seconds, stage="ro"),
-        **_one(
-            catalogue.DISPENSER_ERROR_CODE, next((code for code, fault in enumerate(Fault, 1) if fault in faults), 0)
-        ),
-        **_one(catalogue.DISPENSER_MAP_VERSION, MAP_VERSION, version=""),
-    }
+def _dispensed(outlet: str) -> Reading:
+    return lambda water, _: water.dispensed[outlet]
 
 
-def _counters(water: Water) -> Readings:
-    readings: dict[Series, float | None] = {}
-    for outlet, liters in water.dispensed.items():
-        readings |= _one(catalogue.DISPENSER_DISPENSED, liters, outlet=outlet)
-    for metric, value in (
-        (catalogue.DISPENSER_FILTERED, water.filtered),
-        (catalogue.DISPENSER_REJECTED, water.rejected),
-        (catalogue.DISPENSER_ENERGY, water.joules),
-        (catalogue.DISPENSER_HEATER_ON, water.heater_seconds),
-        (catalogue.DISPENSER_COMPRESSOR_ON, water.compressor_seconds),
-        (catalogue.DISPENSER_UV_ON, water.uv_seconds),
-        (catalogue.DISPENSER_DISPENSES, water.dispenses),
-        (catalogue.DISPENSER_STERILIZATIONS, water.sterilizations),
-        (catalogue.DISPENSER_LAST_STERILIZATION, water.last_sterilization),
-        (catalogue.DISPENSER_LAST_MAINTENANCE, water.last_maintenance),
-    ):
-        readings |= _one(metric, value)
-    return readings
+# In the order of the fault bits of the default map, so that the first one's place is the error code.
+_FAULT_BITS: Mapping[str, Reading] = {
+    "leak": lambda _, faults: Fault.LEAK in faults,
+    "overflow": lambda _, faults: Fault.OVERFLOW in faults,
+    "dry_run": lambda _, faults: Fault.DRY_RUN in faults,
+    "hot_overtemp": lambda water, _: (
+        water.hot_celsius > min(water.hot_setpoint + _OVERHEAT_KELVIN, BOILING_CELSIUS - 0.5)
+    ),
+    "hot_underheat": lambda water, _: water.hot_celsius < water.hot_setpoint - _UNDERHEAT_KELVIN,
+    "cold_fail": lambda water, _: water.cold_celsius > water.cold_setpoint + _WARM_COLD_KELVIN,
+    "hot_sensor": lambda _, faults: Fault.SENSOR in faults,
+    "uv_lamp": lambda _, faults: Fault.UV_LAMP in faults,
+    "inlet_lost": lambda _, faults: Fault.DRY_RUN in faults,
+}
+
+_STATES: Mapping[str, Reading] = {
+    "power": lambda _water, _faults: True,
+    "heater": lambda water, _: water.heater,
+    "compressor": lambda water, _: water.compressor,
+    "uv": lambda water, _: water.uv,
+    "pump": lambda water, faults: water.filling or Fault.DRY_RUN in faults,
+    "inlet_valve": lambda water, _: water.filling,
+    "sterilizing": lambda water, _: water.sterilizing_seconds > 0,
+    "child_lock": lambda _water, _faults: True,
+}
 
 
-def _states(water: Water, faults: Collection[Fault]) -> dict[str, bool]:
-    return {
-        "power": True,
-        "heater": water.heater,
-        "compressor": water.compressor,
-        "uv": water.uv,
-        "pump": water.filling or Fault.DRY_RUN in faults,
-        "inlet_valve": water.filling,
-        "sterilizing": water.sterilizing_seconds > 0,
-        "child_lock": True,
-    }
+def _error_code(water: Water, faults: Collection[Fault]) -> int:
+    return next((code for code, active in enumerate(_FAULT_BITS.values(), 1) if active(water, faults)), 0)
 
 
-def _fault_bits(water: Water, faults: Collection[Fault]) -> dict[str, bool]:
-    over = water.hot_celsius > min(water.hot_setpoint + _OVERHEAT_KELVIN, BOILING_CELSIUS - 0.5)
-    return {
-        "leak": Fault.LEAK in faults,
-        "overflow": Fault.OVERFLOW in faults,
-        "dry_run": Fault.DRY_RUN in faults,
-        "hot_overtemp": over,
-        "hot_underheat": water.hot_celsius < water.hot_setpoint - _UNDERHEAT_KELVIN,
-        "cold_fail": water.cold_celsius > water.cold_setpoint + _WARM_COLD_KELVIN,
-        "hot_sensor": Fault.SENSOR in faults,
-        "uv_lamp": Fault.UV_LAMP in faults,
-        "inlet_lost": Fault.DRY_RUN in faults,
-    }
+def _series(metric: Metric, **labels: str) -> Series:
+    return metric.name, tuple(sorted(labels.items()))
+
+
+READINGS: Mapping[Series, Reading] = {
+    _series(catalogue.DISPENSER_MAP_VERSION, version=""): lambda _water, _faults: MAP_VERSION,
+    _series(catalogue.DISPENSER_WATER_TEMPERATURE, outlet="hot"): lambda water, faults: (
+        None if Fault.SENSOR in faults else water.hot_celsius
+    ),
+    _series(catalogue.DISPENSER_WATER_TEMPERATURE, outlet="warm"): lambda water, _: (
+        (water.hot_celsius + water.cold_celsius) / 2
+    ),
+    _series(catalogue.DISPENSER_WATER_TEMPERATURE, outlet="cold"): lambda water, _: water.cold_celsius,
+    _series(catalogue.DISPENSER_WATER_TEMPERATURE, outlet="inlet"): lambda water, _: water.inlet_celsius,
+    _series(catalogue.DISPENSER_SETPOINT, outlet="hot"): lambda water, _: water.hot_setpoint,
+    _series(catalogue.DISPENSER_SETPOINT, outlet="cold"): lambda water, _: water.cold_setpoint,
+    _series(catalogue.DISPENSER_AMBIENT_TEMPERATURE): lambda water, _: water.ambient_celsius,
+    _series(catalogue.DISPENSER_TDS, point="inlet"): lambda water, _: water.tds_inlet,
+    _series(catalogue.DISPENSER_TDS, point="outlet"): _outlet_tds,
+    _series(catalogue.DISPENSER_TURBIDITY): lambda _, faults: _CLOUDY_NTU if Fault.FILTER in faults else _CLEAR_NTU,
+    _series(catalogue.DISPENSER_TANK_LEVEL, tank="hot"): lambda water, _: water.hot_level,
+    _series(catalogue.DISPENSER_TANK_LEVEL, tank="cold"): lambda water, _: water.cold_level,
+    _series(catalogue.DISPENSER_INLET_PRESSURE): _inlet_pascals,
+    **{_series(catalogue.DISPENSER_STATE, state=name): reading for name, reading in _STATES.items()},
+    **{_series(catalogue.DISPENSER_FAULT, fault=name): reading for name, reading in _FAULT_BITS.items()},
+    _series(catalogue.DISPENSER_ERROR_CODE): _error_code,
+    **{_series(catalogue.DISPENSER_FILTER_LIFE, stage=str(stage)): _filter_life(stage) for stage in (1, 2, 3, 4)},
+    _series(catalogue.DISPENSER_UV_LIFE): lambda water, _: water.uv_life,
+    _series(catalogue.DISPENSER_FILTER_INSTALLED, stage="ro"): lambda water, _: water.filter_seconds,
+    **{_series(catalogue.DISPENSER_DISPENSED, outlet=name): _dispensed(name) for name in ("hot", "warm", "cold")},
+    _series(catalogue.DISPENSER_FILTERED): lambda water, _: water.filtered,
+    _series(catalogue.DISPENSER_REJECTED): lambda water, _: water.rejected,
+    _series(catalogue.DISPENSER_ENERGY): lambda water, _: water.joules,
+    _series(catalogue.DISPENSER_HEATER_ON): lambda water, _: water.heater_seconds,
+    _series(catalogue.DISPENSER_COMPRESSOR_ON): lambda water, _: water.compressor_seconds,
+    _series(catalogue.DISPENSER_UV_ON): lambda water, _: water.uv_seconds,
+    _series(catalogue.DISPENSER_DISPENSES): lambda water, _: water.dispenses,
+    _series(catalogue.DISPENSER_STERILIZATIONS): lambda water, _: water.sterilizations,
+    _series(catalogue.DISPENSER_LAST_STERILIZATION): lambda water, _: water.last_sterilization,
+    _series(catalogue.DISPENSER_LAST_MAINTENANCE): lambda water, _: water.last_maintenance,
+}
+"""Every series that the simulated dispenser knows."""

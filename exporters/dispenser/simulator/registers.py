@@ -1,59 +1,110 @@
-"""Readings packed into registers as a map says: the reverse of `exporters.dispenser.decode`."""
+"""A dispenser's registers, worked out when they are asked for: the reverse of `exporters.dispenser.decode`."""
 
 import math
+import struct
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
 from exporters.dispenser import words
-from exporters.dispenser.registermap import Identity, RegisterMap, Space, Value
-from exporters.dispenser.simulator.readings import Readings
+from exporters.dispenser.registermap import Identity, RegisterMap, Series, Space, Value
+from exporters.dispenser.simulator.faults import Fault
+from exporters.dispenser.simulator.physics import Water
+from exporters.dispenser.simulator.readings import READINGS, Reading
 from exporters.dispenser.words import Order
 
-Registers = dict[tuple[Space, int], int]
-"""Word by space and number; a coil or discrete input holds 0 or 1."""
+_ANOTHER_MODEL = 0x1234
 
 
-def encode(register_map: RegisterMap, readings: Readings) -> Registers:
-    """Every register of the map; a series that the readings do not have is written as not available, else 0."""
-    registers: Registers = {}
-    if register_map.identity is not None:
-        registers |= encode_identity(register_map.identity, register_map.identity.equals, register_map.order)
-    for value in register_map.values:
-        raw = words.pack(_number(value, readings), value.type, value.order)
-        _place(registers, value.place.space, value.place.number, raw)
-    return registers
+_Number = Callable[[Water, Collection[Fault]], float]
+"""What registers hold, before it is packed."""
 
 
-def encode_identity(identity: Identity, number: float, order: Order) -> Registers:
-    """The registers that tell the model."""
-    registers: Registers = {}
-    _place(registers, identity.place.space, identity.place.number, words.pack(number, identity.type, order))
-    return registers
+@dataclass(frozen=True)
+class _Field:
+    """One number and the registers that hold it."""
+
+    start: int
+    width: int
+    number: _Number
+    pack: Callable[[float], bytes]
 
 
-def _place(registers: Registers, space: Space, start: int, raw: bytes) -> None:
-    for offset in range(len(raw) // 2):
-        registers[space, start + offset] = int.from_bytes(raw[2 * offset : 2 * offset + 2], "big")
+class Registers:
+    """The registers of every dispenser of one model."""
+
+    def __init__(self, register_map: RegisterMap, readings: Mapping[Series, Reading] = READINGS) -> None:
+        """A series without a reading is written as not available where the map has a number for that, else as 0."""
+        self._fields: dict[tuple[Space, int], _Field] = {}
+        if register_map.identity is not None:
+            self._add(register_map.identity.place.space, _identity_field(register_map.identity, register_map.order))
+        for value in register_map.values:
+            self._add(value.place.space, _value_field(value, readings))
+
+    def _add(self, space: Space, field: _Field) -> None:
+        for number in range(field.start, field.start + field.width):
+            self._fields[space, number] = field
+
+    def read(self, space: Space, start: int, count: int, water: Water, faults: Collection[Fault]) -> list[int] | None:
+        """`count` registers from `start` on, a coil or discrete input as 0 or 1; None unless the map has them all."""
+        registers: list[int] = []
+        while len(registers) < count:
+            place = start + len(registers)
+            field = self._fields.get((space, place))
+            if field is None:
+                return None
+            raw = field.pack(field.number(water, faults))
+            registers += struct.unpack(f">{field.width}H", raw)[place - field.start :]
+        return registers[:count]
 
 
-def _number(value: Value, readings: Readings) -> float:
-    """What the register holds, before it is packed."""
-    if value.bits is not None:
-        positions = [position for position, name in enumerate(value.bits.names) if name is not None]
-        pairs = zip(positions, value.series, strict=True)
-        return sum(bool(readings.get(series)) << position for position, series in pairs)
-    (series,) = value.series
-    reading = readings.get(series)
-    if reading is None or math.isnan(reading):
-        return math.nan if words.is_float(value.type) else value.not_available or 0
-    if words.is_float(value.type):
-        return reading / value.scale
-    return _fit(round(reading / value.scale), value)
+def _identity_field(identity: Identity, order: Order) -> _Field:
+    return _Field(
+        identity.place.number,
+        words.width(identity.type),
+        lambda _, faults: _ANOTHER_MODEL if Fault.IDENTITY in faults else identity.equals,
+        lambda number: words.pack(number, identity.type, order),
+    )
 
 
-def _fit(number: int, value: Value) -> int:
-    """Counters start again at 0 when the register is full, as a device's do; everything else stops at the end."""
-    low, high = (int(limit) for limit in words.limits(value.type))
-    if value.not_available == high:
-        high -= 1
-    if value.metric.type == "counter":
-        return number % (high + 1)
-    return max(low, min(high, number))
+def _value_field(value: Value, readings: Mapping[Series, Reading]) -> _Field:
+    sources = [readings.get(series, _no_reading) for series in value.series]
+    return _Field(
+        value.place.number,
+        value.width,
+        _bits(value, sources) if value.bits is not None else _scaled(value, sources[0]),
+        lambda number: words.pack(number, value.type, value.order),
+    )
+
+
+def _no_reading(_water: Water, _faults: Collection[Fault]) -> None:
+    return None
+
+
+def _bits(value: Value, sources: Collection[Reading]) -> _Number:
+    names = value.bits.names if value.bits is not None else ()
+    positions = [position for position, name in enumerate(names) if name is not None]
+    pairs = list(zip(positions, sources, strict=True))
+    return lambda water, faults: sum(bool(source(water, faults)) << position for position, source in pairs)
+
+
+def _scaled(value: Value, source: Reading) -> _Number:
+    floating, largest = words.is_float(value.type), _largest(value)
+    absent = math.nan if floating else value.not_available or 0
+    counter, smallest = value.metric.type == "counter", words.limits(value.type)[0]
+
+    def number(water: Water, faults: Collection[Fault]) -> float:
+        reading = source(water, faults)
+        if reading is None:
+            return absent
+        if floating:
+            return reading / value.scale
+        steps = round(reading / value.scale)
+        return steps % (largest + 1) if counter else max(smallest, min(largest, steps))
+
+    return number
+
+
+def _largest(value: Value) -> int:
+    """The last number before a counter starts again at 0; the one for "not available" is never counted up to."""
+    largest = int(words.limits(value.type)[1])
+    return largest - 1 if value.not_available == largest else largest

@@ -1,13 +1,26 @@
 """A simulated dispenser behaves as water, heat and wear do."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporters.dispenser.simulator.faults import Fault
-from exporters.dispenser.simulator.physics import HEATER_WATTS, Water, advance, draw, used_dispenser
+from exporters.dispenser.simulator.physics import (
+    COLD_LITERS,
+    COMPRESSOR_WATTS,
+    HEATER_WATTS,
+    HOT_LITERS,
+    STANDBY_WATTS,
+    UV_WATTS,
+    Water,
+    advance,
+    draw,
+    used_dispenser,
+)
+from exporters.dispenser.simulator.readings import READINGS
 
 MORNING = 1_790_000_000 // 86400 * 86400 + 10 * 3600
 NIGHT = MORNING - 9 * 3600
@@ -32,7 +45,7 @@ def counters(water: Water) -> list[float]:
     ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 10_000),
     st.sets(st.sampled_from(list(Fault)), max_size=4),
@@ -53,6 +66,52 @@ def test_whatever_happens_the_state_stays_possible(seed: int, faults: set[Fault]
         assert all(0 <= life <= 1 for life in water.filter_life)
 
 
+def accounted(water: Water) -> float:
+    """Litres in the tanks, and drawn from them, less what came in: the same at all times."""
+    held = water.hot_level * HOT_LITERS + water.cold_level * COLD_LITERS
+    return held + sum(water.dispensed.values()) - water.filtered
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 10_000), st.sets(st.sampled_from([*set(Fault) - {Fault.OVERFLOW}]), max_size=4), st.floats(1, 30_000)
+)
+def test_no_water_and_no_energy_come_from_nowhere(seed: int, faults: set[Fault], seconds: float) -> None:
+    water, chance = dispenser(seed)
+    liters = accounted(water)
+    heater, compressor, uv, joules = water.heater_seconds, water.compressor_seconds, water.uv_seconds, water.joules
+    advance(water, seconds, MORNING + seconds, faults, chance)
+    assert accounted(water) == pytest.approx(liters)
+    used = HEATER_WATTS * (water.heater_seconds - heater) + COMPRESSOR_WATTS * (water.compressor_seconds - compressor)
+    used += UV_WATTS * (water.uv_seconds - uv) + STANDBY_WATTS * seconds
+    assert water.joules - joules == pytest.approx(used)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_healthy_week_sets_no_fault_bit(seed: int) -> None:
+    water, chance = dispenser(seed)
+    seen = set()
+    for minute in range(7 * 24 * 60):
+        advance(water, 60, MORNING + 60 * (minute + 1), [], chance)
+        seen |= {
+            series
+            for series, reading in READINGS.items()
+            if series[0] == "dispenser_fault_active" and reading(water, [])
+        }
+    assert seen == set()
+    assert 600 < sum(water.dispensed.values()) - sum(dispenser(seed)[0].dispensed.values()) < 800
+
+
+def test_a_leap_in_time_ends_as_many_small_steps_do() -> None:
+    leaping, leaping_chance = dispenser()
+    stepping, stepping_chance = dispenser()
+    advance(leaping, 3600, MORNING + 3600, [], leaping_chance)
+    for step in range(720):
+        advance(stepping, 5, MORNING + 5 * (step + 1), [], stepping_chance)
+    assert counters(leaping) == pytest.approx(counters(stepping))
+    assert leaping.hot_celsius == pytest.approx(stepping.hot_celsius)
+
+
 def test_a_draw_lowers_the_tank_and_the_refill_the_temperature() -> None:
     water, chance = dispenser()
     level, hot, drawn = water.hot_level, water.hot_celsius, water.dispensed["hot"]
@@ -66,7 +125,7 @@ def test_a_draw_lowers_the_tank_and_the_refill_the_temperature() -> None:
 
 def test_the_heater_brings_the_water_back_to_its_setpoint_and_uses_the_energy_for_it() -> None:
     water, chance = dispenser()
-    water.hot_celsius, water.cold_celsius = 60.0, 6.0
+    water.hot_celsius = 60.0
     joules, seconds = water.joules, water.heater_seconds
     advance(water, 1800, NIGHT + 1800, [], chance)
     assert water.hot_celsius > water.hot_setpoint - 3
@@ -74,6 +133,34 @@ def test_the_heater_brings_the_water_back_to_its_setpoint_and_uses_the_energy_fo
     needed = 35 * water.hot_level * 12 * 4186
     assert heating == pytest.approx(needed, rel=0.25)
     assert water.joules - joules >= heating
+
+
+def test_cool_water_sterilizes_nothing() -> None:
+    water, chance = dispenser()
+    water.last_sterilization = NIGHT - 86400.0
+    water.hot_celsius = 60.0
+    before = water.sterilizations
+    advance(water, 8 * 3600, NIGHT + 8 * 3600, [Fault.UNDERHEAT], chance)
+    assert water.sterilizations == before
+
+
+def test_an_overflow_wastes_water_and_wears_filters() -> None:
+    water, chance = dispenser()
+    filtered, life = water.filtered, water.filter_life[0]
+    advance(water, 3600, NIGHT + 3600, [Fault.OVERFLOW], chance)
+    assert water.filtered > filtered + 50
+    assert water.filter_life[0] < life
+    assert water.hot_level == pytest.approx(1)
+
+
+def test_a_dry_dispenser_gives_what_it_has_and_then_nothing() -> None:
+    water, chance = dispenser()
+    advance(water, 12 * 3600, MORNING + 12 * 3600, [Fault.DRY_RUN], chance)
+    assert water.hot_level == pytest.approx(0)
+    before = dict(water.dispensed)
+    draw(water, "hot", 0.5)
+    assert water.dispensed == pytest.approx(before)
+    assert not water.heater
 
 
 def test_people_drink_by_day_and_sleep_by_night() -> None:
@@ -111,20 +198,21 @@ def test_a_night_has_one_sterilization() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "shows"),
+    ("fault", "start", "shows"),
     [
-        (Fault.OVERHEAT, lambda water: water.hot_celsius > 98),
-        (Fault.UNDERHEAT, lambda water: water.hot_celsius < 85),
-        (Fault.COLD, lambda water: water.cold_celsius > 12),
-        (Fault.DRY_RUN, lambda water: water.hot_level == 0),
-        (Fault.UV_LAMP, lambda water: not water.uv),
+        (Fault.OVERHEAT, NIGHT, lambda water: water.hot_celsius > 98),
+        (Fault.UNDERHEAT, MORNING, lambda water: water.hot_celsius < 80),
+        (Fault.COLD, MORNING, lambda water: water.cold_celsius > 14),
+        (Fault.DRY_RUN, MORNING, lambda water: water.hot_level < 0.5),
+        (Fault.UV_LAMP, MORNING, lambda water: not water.uv),
     ],
 )
-def test_a_fault_shows_within_two_hours_and_a_healthy_dispenser_has_none_of_it(fault: Fault, shows: object) -> None:
-    assert callable(shows)
+def test_a_fault_shows_within_two_hours_and_a_healthy_dispenser_has_none_of_it(
+    fault: Fault, start: float, shows: Callable[[Water], bool]
+) -> None:
     broken, chance = dispenser()
-    advance(broken, 2 * 3600, MORNING + 2 * 3600, [fault], chance)
+    advance(broken, 2 * 3600, start + 2 * 3600, [fault], chance)
     assert shows(broken)
     healthy, chance = dispenser()
-    advance(healthy, 2 * 3600, MORNING + 2 * 3600, [], chance)
+    advance(healthy, 2 * 3600, start + 2 * 3600, [], chance)
     assert not shows(healthy)

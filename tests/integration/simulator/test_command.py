@@ -1,0 +1,121 @@
+"""The simulated campus as a process: read, broken and mended over HTTP and from the command line."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from exporters.dispenser.inventory import load_inventory
+from exporters.dispenser.simulator.faults import Fault
+from tapwatch.web import free_port
+from tests.processes import run_to_end, running
+
+
+async def test_faults_come_and_go_over_http(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path, "simulate", "--dispensers=2", "--modbus-port=0") as simulation,
+        aiohttp.ClientSession(simulation.url) as session,
+    ):
+        async with session.post("/dispensers/lib-1f-east/faults/leak") as answer:
+            assert (answer.status, (await answer.json())["faults"]) == (200, ["leak"])
+        async with session.delete("/dispensers/lib-1f-east/faults/leak") as answer:
+            assert (answer.status, (await answer.json())["faults"]) == (200, [])
+        async with session.post("/dispensers/lib-1f-eas/faults/leak") as answer:
+            assert answer.status == 404
+            assert await answer.text() == "no dispenser is named 'lib-1f-eas'; did you mean 'lib-1f-east'?\n"
+        async with session.post("/dispensers/lib-1f-east/faults/leek") as answer:
+            assert answer.status == 400
+            assert (await answer.text()).startswith("no fault is named 'leek'; did you mean 'leak'? There are: leak,")
+        async with session.delete("/dispensers/zzz/faults") as answer:
+            assert answer.status == 404
+            assert await answer.text() == "no dispenser is named 'zzz'; GET /dispensers lists them\n"
+        async with session.delete("/dispensers/lib-1f-east/faults/zzz") as answer:
+            assert (await answer.text()).startswith("no fault is named 'zzz'. There are: leak,")
+        assert json.loads((await simulation.get("/faults"))[1]).keys() == set(Fault)
+        assert json.loads((await simulation.get("/dispensers/lib-1f-east"))[1])["site"] == "main-campus"
+        assert len(json.loads((await simulation.get("/gateways"))[1])) == 1
+
+
+async def test_faults_come_and_go_from_the_command_line(tmp_path: Path) -> None:
+    async with running(tmp_path, "simulate", "--dispensers=2", "--modbus-port=0") as simulation:
+        at = f"--url={simulation.url}"
+        status, out, _ = await run_to_end("simulate", "inject", "leak", "lib-1f-east", at)
+        assert (status, out) == (0, "lib-1f-east: water stands in the drip tray: the leak bit is set\n")
+        _, out, _ = await run_to_end("simulate", "list", at)
+        assert [line.split()[-1] for line in out.splitlines() if "lib-1f-east" in line] == ["leak"]
+        assert (await run_to_end("simulate", "clear", "leak", "lib-1f-east", at))[1] == "lib-1f-east: leak is cleared\n"
+        assert (await run_to_end("simulate", "inject", "cold", "lib-1f-west", "--after=50ms", "--for=100ms", at))[
+            1
+        ].endswith("lib-1f-west: cold is cleared\n")
+        assert (await run_to_end("simulate", "clear", "--all", at))[1] == "cleared: there was nothing\n"
+        for fault in ("leak", "cold"):
+            await run_to_end("simulate", "inject", fault, "lib-1f-east", at)
+        assert (await run_to_end("simulate", "clear", "lib-1f-east", at))[1] == "lib-1f-east: every fault is cleared\n"
+        assert json.loads((await simulation.get("/dispensers/lib-1f-east"))[1])["faults"] == []
+
+
+@pytest.mark.parametrize("arguments", [("clear",), ("clear", "leak"), ("clear", "--all", "lib-1f-east")])
+async def test_what_to_clear_must_be_said(arguments: tuple[str, ...]) -> None:
+    status, _, err = await run_to_end("simulate", *arguments)
+    assert (status, "say which" in err) == (2, True)
+
+
+async def test_a_wrong_duration_is_told_before_anything_is_asked() -> None:
+    status, _, err = await run_to_end("simulate", "inject", "leak", "lib-1f-east", "--for=soon")
+    assert (status, "must be a duration such as 500ms, 15s or 1h30m, not 'soon'" in err) == (2, True)
+
+
+async def test_an_unknown_dispenser_among_several_breaks_none(tmp_path: Path) -> None:
+    async with running(tmp_path, "simulate", "--dispensers=2", "--modbus-port=0") as simulation:
+        status, _, err = await run_to_end(
+            "simulate", "inject", "leak", "lib-1f-east", "lib/", f"--url={simulation.url}"
+        )
+        assert (status, err.startswith("error: no dispenser is named 'lib/'")) == (1, True)
+        assert '"leak"' not in (await simulation.get("/dispensers"))[1]
+
+
+async def test_an_interrupted_injection_is_cleared(tmp_path: Path) -> None:
+    async with running(tmp_path, "simulate", "--dispensers=1", "--modbus-port=0") as simulation:
+        command = [sys.executable, "-m", "tapwatch", "simulate", "inject", "leak", "lib-1f-east", "--for=1h"]
+        injecting = await asyncio.create_subprocess_exec(
+            *command, f"--url={simulation.url}", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        assert injecting.stdout is not None
+        await asyncio.wait_for(injecting.stdout.readline(), 30)
+        assert '"leak"' in (await simulation.get("/dispensers"))[1]
+        injecting.send_signal(signal.SIGINT)
+        await asyncio.wait_for(injecting.communicate(), 30)
+        assert '"leak"' not in (await simulation.get("/dispensers"))[1]
+
+
+async def test_every_fault_is_listed_with_its_explanation() -> None:
+    _, out, _ = await run_to_end("simulate", "faults")
+    assert [line.split()[0] for line in out.splitlines()] == list(Fault)
+    assert "gateway_offline  the gateway refuses connections" in out
+
+
+async def test_the_command_says_what_listens_where_and_ends_cleanly(tmp_path: Path) -> None:
+    inventory = tmp_path / "dispensers.yaml"
+    arguments = ["--dispensers=5", "--units-per-gateway=2", "--rtu-share=0.34", f"--modbus-port={free_port()}"]
+    async with running(tmp_path, "simulate", *arguments, f"--inventory={inventory}") as simulation:
+        dispensers = load_inventory([inventory], ["default"]).dispensers
+        said = simulation.log.read_text(encoding="utf-8")
+        for dispenser in dispensers:
+            assert f"{dispenser.address.gateway}  " in said
+        assert f"Read one:  tapwatch read {dispensers[0].address}" in said
+        assert [one.address.gateway.framing for one in dispensers] == ["tcp", "tcp", "rtu+tcp", "rtu+tcp", "tcp"]
+        _, out, _ = await run_to_end("read", str(dispensers[2].address))
+        assert "dispenser_water_temperature_celsius" in out
+    assert simulation.process.returncode == 0
+
+
+async def test_a_simulation_that_does_not_run_is_told() -> None:
+    status, _, err = await run_to_end("simulate", "list", "--url=http://127.0.0.1:1")
+    assert (status, err) == (
+        1,
+        "error: no simulation answers at http://127.0.0.1:1/dispensers; start one: tapwatch simulate\n",
+    )
