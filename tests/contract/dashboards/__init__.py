@@ -1,0 +1,1 @@
+"""Dashboards: what Grafana loads, and what every panel owes to its readers."""

@@ -1,0 +1,95 @@
+"""`tapwatch dashboards`: the files in the repository are what the code writes, and Grafana can be pointed at them."""
+
+import json
+from pathlib import Path
+
+import yaml
+from click.testing import CliRunner
+
+from dashboards.command import command
+from dashboards.provisioning import GENERATED, generated_files
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(command, arguments)
+    return result.exit_code, result.output
+
+
+def test_the_generated_files_are_in_step_with_the_code() -> None:
+    assert run("build", "--check") == (0, f"{GENERATED}: every file is in step\n")
+    assert {file.name for file in GENERATED.iterdir()} == set(generated_files())
+
+
+def test_build_writes_the_same_files_anywhere(tmp_path: Path) -> None:
+    status, output = run("build", f"--output={tmp_path}/new")
+    assert status == 0
+    assert sorted(output.split()) == sorted(str(file) for file in (tmp_path / "new").iterdir())
+    for file in (tmp_path / "new").iterdir():
+        assert file.read_bytes() == (GENERATED / file.name).read_bytes()
+
+
+def test_check_names_what_is_old_missing_or_too_much(tmp_path: Path) -> None:
+    run("build", f"--output={tmp_path}")
+    (tmp_path / "tapwatch-fleet.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "tapwatch-controlplane.json").unlink()
+    (tmp_path / "another.json").write_text("{}", encoding="utf-8")
+    status, output = run("build", "--check", f"--output={tmp_path}")
+    assert status == 1
+    assert output.splitlines() == [
+        f"error: {tmp_path}/another.json is no dashboard of ours; delete it",
+        f"{tmp_path}/tapwatch-controlplane.json is not what the code writes; run `tapwatch dashboards build`",
+        f"{tmp_path}/tapwatch-fleet.json is not what the code writes; run `tapwatch dashboards build`",
+    ]
+
+
+def test_check_writes_nothing(tmp_path: Path) -> None:
+    run("build", "--check", f"--output={tmp_path}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_provision_writes_what_grafana_reads_at_its_start(tmp_path: Path) -> None:
+    status, output = run("provision", "--prometheus=http://prometheus:9090", f"--output={tmp_path}/grafana")
+    assert (status, output) == (0, f"{tmp_path}/grafana: start Grafana with GF_PATHS_PROVISIONING={tmp_path}/grafana\n")
+    sources = yaml.safe_load((tmp_path / "grafana/datasources/tapwatch.yaml").read_text(encoding="utf-8"))
+    providers = yaml.safe_load((tmp_path / "grafana/dashboards/tapwatch.yaml").read_text(encoding="utf-8"))
+    assert sources == {
+        "apiVersion": 1,
+        "datasources": [
+            {
+                "name": "Prometheus",
+                "uid": "tapwatch-prometheus",
+                "type": "prometheus",
+                "access": "proxy",
+                "url": "http://prometheus:9090",
+                "isDefault": True,
+                "jsonData": {"timeInterval": "15s"},
+            }
+        ],
+    }
+    assert providers == {
+        "apiVersion": 1,
+        "providers": [
+            {
+                "name": "Tapwatch",
+                "folder": "Tapwatch",
+                "type": "file",
+                "options": {"path": f"{tmp_path}/grafana/json"},
+            }
+        ],
+    }
+    for file in (tmp_path / "grafana/json").iterdir():
+        assert json.loads(file.read_text(encoding="utf-8"))["uid"] == file.stem
+
+
+def test_provision_says_what_a_url_looks_like(tmp_path: Path) -> None:
+    status, output = run("provision", "--prometheus=prometheus:9090", f"--output={tmp_path}/grafana")
+    assert status == 2
+    assert "--prometheus: must be a URL such as http://127.0.0.1:9090" in output
+    assert not (tmp_path / "grafana").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    status, output = run("build", f"--output={tmp_path}/file/inside")
+    assert status == 1
+    assert output.startswith(f"error: {tmp_path}/file/inside/tapwatch-fleet.json cannot be written: ")

@@ -1,0 +1,65 @@
+"""What the repository ships, as the tests read it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import alerting
+
+ALERTING = Path(alerting.__file__).parent
+RUNBOOKS = ALERTING.parent / "docs" / "runbooks"
+RULE_FILES = sorted((ALERTING / "rules").glob("*.yaml"))
+TEST_FILES = sorted((ALERTING / "rules" / "tests").glob("*.yaml"))
+ROUTING = ALERTING / "routing" / "alertmanager.yaml"
+SCRAPE_JOBS = ALERTING / "prometheus.yaml"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alerting rule."""
+
+    name: str
+    area: str
+    """Its file's stem."""
+    expr: str
+    wait: str
+    """`for`, or nothing."""
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+@cache
+def load(file: Path) -> Any:  # noqa: ANN401 - others' formats
+    """A YAML file."""
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+def rules() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every rule, recording and alerting, with its area."""
+    for file in RULE_FILES:
+        for group in load(file)["groups"]:
+            for rule in group["rules"]:
+                yield file.stem, rule
+
+
+def alerts() -> Sequence[Alert]:
+    """Every alerting rule."""
+    return [
+        Alert(rule["alert"], area, rule["expr"], rule.get("for", ""), rule["labels"], rule["annotations"])
+        for area, rule in rules()
+        if "alert" in rule
+    ]
+
+
+def recorded() -> set[str]:
+    """The series that recording rules make."""
+    return {rule["record"] for _, rule in rules() if "record" in rule}
+
+
+def jobs() -> set[str]:
+    """The names of the scrape jobs."""
+    return {job["job_name"] for job in load(SCRAPE_JOBS)["scrape_configs"]}

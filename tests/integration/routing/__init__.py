@@ -1,0 +1,1 @@
+"""The shipped routes in a real Alertmanager."""
