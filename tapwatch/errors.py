@@ -106,8 +106,12 @@ class DeliveryReason(StrEnum):
 
     CONNECT = "connect"
     """No connection to the receiving service."""
+    TLS = "tls"
+    """The service's certificate is not trusted, expired or for another name."""
     TIMEOUT = "timeout"
     """No answer in time: it may or may not have been delivered."""
+    DISCONNECT = "disconnect"
+    """The connection broke before the answer: it may or may not have been delivered."""
     HTTP = "http"
     """An HTTP status other than 200."""
     BANNED = "banned"

@@ -1,9 +1,8 @@
-"""The bridge: Alertmanager's webhook in, DingTalk out, and 2xx only when DingTalk has taken the message."""
+"""The bridge: Alertmanager's webhook in, DingTalk out, and 200 only when DingTalk has taken every message."""
 
-import asyncio
+import functools
 import time
-import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,51 +11,53 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from alerting.dingtalk.message import TEXT_BYTES, Reader, render
+from alerting.dingtalk.delivery import CallMeter, Delivery
+from alerting.dingtalk.ledger import Ledger
+from alerting.dingtalk.message import Reader
+from alerting.dingtalk.metrics import BridgeMetrics
 from alerting.dingtalk.payload import Notification, parse_notification
 from alerting.dingtalk.robot import Robot
-from alerting.dingtalk.settings import BridgeSettings, load_settings
-from tapwatch import catalogue
-from tapwatch.errors import DeliveryError, DeliveryReason
-from tapwatch.instruments import counter, gauge, histogram
+from alerting.dingtalk.settings import RobotSettings, load_settings
+from tapwatch.errors import DeliveryError
 from tapwatch.web import Service, own_registry
 
 log = structlog.get_logger()
 
-MAX_PAYLOAD_BYTES = 32 * 1024**2
-
-_UNCERTAIN = frozenset({DeliveryReason.TIMEOUT, DeliveryReason.CONNECT, DeliveryReason.MALFORMED_ANSWER})
-_MAX_UNCERTAIN = 1000
-_SMALLER = (1, 2, 4)
-"""A message that DingTalk finds too long is tried again in a half and a quarter of the size."""
+LARGEST_PAYLOAD_BYTES = 32 * 1024**2
 
 
-@dataclass
+@dataclass(frozen=True)
+class Clocks:
+    """The time, for tests to replace."""
+
+    unix: Callable[[], float] = time.time
+    """Seconds since 1970, which DingTalk compares with its own."""
+    steady: Callable[[], float] = time.monotonic
+    """Seconds that never go back."""
+
+
+@dataclass(frozen=True)
 class _Channel:
-    """A robot, its readers, and the order in which its messages go out."""
+    """A robot in use."""
 
-    robot: Robot
-    reader: Reader
-    turn: asyncio.Lock
+    settings: RobotSettings
+    timing: tuple[float, float]
+    delivery: Delivery
 
 
 class Bridge:
     """The process: its robots and its answers."""
 
-    def __init__(self, config_file: Path) -> None:
+    def __init__(self, config_file: Path, clocks: Clocks | None = None) -> None:
         """Read the settings; raises ConfigError."""
         self._file = config_file
         self._settings = load_settings(config_file)
+        self._clocks = clocks or Clocks()
         self._session: aiohttp.ClientSession | None = None
         self._channels: Mapping[str, _Channel] = {}
-        self._uncertain: dict[str, str] = {}
+        self._ledger = Ledger(self._clocks.steady)
         self.registry = own_registry()
-        self._notifications = counter(catalogue.NOTIFICATIONS, self.registry)
-        self._messages = counter(catalogue.MESSAGES, self.registry)
-        self._alerts = counter(catalogue.NOTIFICATION_ALERTS, self.registry)
-        self._seconds = histogram(catalogue.MESSAGE_SECONDS, self.registry, (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
-        self._blocked_until = gauge(catalogue.ROBOT_BLOCKED_UNTIL, self.registry)
-        self._last_delivery = gauge(catalogue.LAST_DELIVERY, self.registry)
+        self._metrics = BridgeMetrics(self.registry)
 
     @property
     def service(self) -> Service:
@@ -67,7 +68,7 @@ class Bridge:
             registry=self.registry,
             reload=self.reload,
             background=self._sending,
-            max_body_bytes=MAX_PAYLOAD_BYTES,
+            max_body_bytes=LARGEST_PAYLOAD_BYTES,
         )
 
     def reload(self) -> None:
@@ -75,91 +76,71 @@ class Bridge:
 
         A robot whose settings have not changed keeps what it knows of its rate limit.
         """
-        self._use(load_settings(self._file))
+        self._settings = load_settings(self._file)
+        self._apply()
 
     @asynccontextmanager
     async def _sending(self) -> AsyncIterator[None]:
         async with aiohttp.ClientSession() as self._session:
-            self._use(self._settings)
+            self._apply()
             yield
+        self._session = None
 
-    def _use(self, settings: BridgeSettings) -> None:
+    def _apply(self) -> None:
+        """Make the channels those of the settings."""
         if self._session is None:
-            raise AssertionError("settings are used once the session is there")
-        for name in settings.unused:
-            log.warning("settings.unused", setting=name, file=str(self._file))
-        channels: dict[str, _Channel] = {}
-        for name, one in settings.robots.items():
-            known = self._channels.get(name)
-            if known is not None and known.robot.settings == one and self._settings.timeout == settings.timeout:
-                channels[name] = known
-                continue
-            robot = Robot(name, one, self._session, settings.timeout)
-            channels[name] = _Channel(robot, Reader.of(one), asyncio.Lock())
-        self._settings, self._channels = settings, channels
+            return  # they come with the session
+        for name in self._settings.unused:
+            log.warning("settings.unused", setting=name, file=str(self._file), meaning="this version does not use it")
+        old, session = self._channels, self._session
+        self._channels = {
+            name: self._channel(name, robot, old.get(name), session) for name, robot in self._settings.robots.items()
+        }
+        self._metrics.show_robots(self._channels)
+
+    def _channel(
+        self, name: str, robot: RobotSettings, known: _Channel | None, session: aiohttp.ClientSession
+    ) -> _Channel:
+        timeout, patience = timing = (self._settings.timeout, self._settings.patience)
+        if known is not None and (known.settings, known.timing) == (robot, timing):
+            return known
+        meter = CallMeter(functools.partial(self._metrics.count_call, name), self._clocks.steady)
+        sender = Robot(robot, session, timeout, self._clocks.unix)
+        return _Channel(robot, timing, Delivery(sender, Reader.of(robot), robot.rate_limit, patience, meter))
 
     async def answer(self, request: web.Request) -> web.Response:
         """POST /dingtalk/ROBOT.
 
-        200: DingTalk has said errcode 0. 503: not delivered, and a retry can help. 4xx: it cannot, and why.
+        200: DingTalk has said errcode 0 to every message. 503: it has not, and another try can help. 4xx: none can.
         """
         name = request.match_info["robot"]
         channel = self._channels.get(name)
         if channel is None:
             known = ", ".join(sorted(self._channels))
-            return web.Response(status=404, text=f"no robot has this name; the robots are: {known}\n")
+            return web.Response(status=404, text=f"no robot has this name; there are: {known}\n")
         try:
             notification = parse_notification(await request.read())
         except ValueError as error:
+            self._metrics.count_invalid(name)
+            log.warning("notification.invalid", robot=name, error=str(error))
             return web.Response(status=400, text=f"{error}\n")
+        key = f"{name}\n{notification.key}"
+        with structlog.contextvars.bound_contextvars(robot=name):
+            answer = await self._deliver(name, channel.delivery, notification, key)
+        if request.transport is not None:  # else Alertmanager has given up waiting, and will ask again
+            self._ledger.confirm(key)
+        return answer
+
+    async def _deliver(self, name: str, delivery: Delivery, notification: Notification, key: str) -> web.Response:
+        started, alerts = self._clocks.steady(), len(notification.alerts)
         try:
-            await self._deliver(channel, notification)
+            messages = await delivery.deliver(notification, self._ledger, key)
         except DeliveryError as error:
-            self._notifications.labels(name, error.reason).inc()
-            if error.reason is DeliveryReason.RATE_LIMITED:
-                self._blocked_until.labels(name).set(time.time() + channel.robot.budget.wait(time.monotonic()))
-            log.warning(
-                "notification.not_delivered",
-                robot=name,
-                reason=error.reason,
-                error=str(error),
-                alerts=len(notification.alerts),
-            )
+            wait = delivery.budget.wait(self._clocks.steady())
+            self._metrics.count_failure(name, error.reason, self._clocks.unix() + wait if wait else None)
+            log.warning("notification.not_delivered", reason=error.reason, error=str(error), alerts=alerts)
             return web.Response(status=503 if error.retryable else 422, text=f"{error.reason}: {error}\n")
-        self._note_delivery(name, notification)
-        return web.Response(text="delivered\n")
-
-    async def _deliver(self, channel: _Channel, notification: Notification) -> None:
-        """Raises DeliveryError unless DingTalk has taken the whole notification."""
-        message_id = self._uncertain.get(notification.key) or uuid.uuid4().hex
-        try:
-            async with channel.turn:
-                await self._send(channel, notification, message_id)
-        except DeliveryError as error:
-            if error.reason in _UNCERTAIN and len(self._uncertain) < _MAX_UNCERTAIN:
-                # It may have arrived after all: Alertmanager's next try must be the same message to DingTalk.
-                self._uncertain[notification.key] = message_id
-            raise
-        self._uncertain.pop(notification.key, None)
-
-    async def _send(self, channel: _Channel, notification: Notification, message_id: str) -> None:
-        name = channel.robot.name
-        for divisor in _SMALLER:
-            message = render(notification, channel.reader, TEXT_BYTES // divisor)
-            try:
-                with self._seconds.labels(name).time():
-                    await channel.robot.send(message, message_id)
-            except DeliveryError as error:
-                self._messages.labels(name, error.reason).inc()
-                if error.reason is not DeliveryReason.TOO_LONG or divisor == _SMALLER[-1]:
-                    raise
-            else:
-                self._messages.labels(name, "delivered").inc()
-                return
-
-    def _note_delivery(self, name: str, notification: Notification) -> None:
-        self._notifications.labels(name, "delivered").inc()
-        self._last_delivery.labels(name).set_to_current_time()
-        for alert in notification.alerts:
-            self._alerts.labels(name, alert.status).inc()
-        log.info("notification.delivered", robot=name, status=notification.status, alerts=len(notification.alerts))
+        self._metrics.count_delivery(name, notification if messages else None, self._clocks.unix())
+        took = round(self._clocks.steady() - started, 3)
+        log.info("notification.delivered", status=notification.status, alerts=alerts, messages=messages, seconds=took)
+        return web.Response(text="delivered\n" if messages else "delivered before\n")

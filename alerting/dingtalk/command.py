@@ -1,5 +1,7 @@
 """Bring Alertmanager's notifications to DingTalk: confirmed only when DingTalk has taken them."""
 
+import asyncio
+import time
 from pathlib import Path
 
 import click
@@ -7,7 +9,10 @@ import click
 from alerting.dingtalk.bridge import Bridge
 from alerting.dingtalk.settings import load_settings
 from alerting.dingtalk.standin.server import StandIn
-from tapwatch.process import ProcessOptions, process_options, run
+from tapwatch import log
+from tapwatch.log import LogFormat
+from tapwatch.process import AddressType, ProcessOptions, exit_on_faults, process_options, run
+from tapwatch.web import Address, serve
 
 DEFAULT_PORT = 9804
 STAND_IN_PORT = 9811
@@ -19,8 +24,8 @@ STAND_IN_PORT = 9811
 def command(options: ProcessOptions, ctx: click.Context) -> None:
     """Bring Alertmanager's notifications to DingTalk robots.
 
-    Alertmanager posts to /dingtalk/ROBOT. The answer is 200 only when DingTalk has said errcode 0; 503 makes
-    Alertmanager try again.
+    Alertmanager posts to /dingtalk/ROBOT. The answer is 200 only when DingTalk has said errcode 0 to every message;
+    503 makes Alertmanager try again.
 
     \b
     The settings file:
@@ -31,6 +36,13 @@ def command(options: ProcessOptions, ctx: click.Context) -> None:
           keywords: [Tapwatch]             # when it is secured by keywords
           language: zh-TW                  # en, zh-TW or zh-CN
           time_zone: Asia/Taipei
+      timeout: 3s     # for one answer of DingTalk
+      patience: 8s    # for a whole notification; below Alertmanager's group_interval
+
+    \b
+    Without DingTalk, in two terminals:
+      tapwatch dingtalk stand-in --robots dingtalk.yaml
+      tapwatch dingtalk --config.file dingtalk.yaml      # with url: http://127.0.0.1:9811/robot/send
     """  # noqa: D301 - click's mark for lines that stay as they are
     if ctx.invoked_subcommand is not None:
         return
@@ -47,10 +59,34 @@ def command(options: ProcessOptions, ctx: click.Context) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="The bridge's settings file: the stand-in takes what these robots send.",
 )
-@process_options(STAND_IN_PORT)
-def stand_in(options: ProcessOptions, robots: Path) -> None:
+@click.option(
+    "--time-factor",
+    type=click.FloatRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="How many times as fast a minute and a mute pass.",
+)
+@click.option(
+    "--web.listen-address",
+    "listen_address",
+    type=AddressType(),
+    default=f"127.0.0.1:{STAND_IN_PORT}",
+    show_default=True,
+    help="Where to listen.",
+)
+@click.option("--log.format", "log_format", type=click.Choice(["auto", "json", "console"]), default="auto")
+@exit_on_faults
+def stand_in(robots: Path, time_factor: float, listen_address: Address, log_format: LogFormat) -> None:
     """Stand in for DingTalk's cloud, as strict as the real one, with a page that shows the group chat.
 
-    Checks token, signature, timestamp, keywords, size and types; takes 20 messages a minute, then mutes the robot.
-    """
-    run(options, lambda: StandIn(load_settings(robots)).service)
+    Checks token, signature, timestamp, keywords, size and types; takes 20 messages a minute, then mutes the robot for
+    10 minutes.
+
+    \b
+    See the chat:      http://127.0.0.1:9811/
+    What came:         curl 127.0.0.1:9811/messages
+    Let it misbehave:  curl -X POST '127.0.0.1:9811/faults?kind=hang&count=3'
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    log.configure("info", log_format)
+    service = StandIn(load_settings(robots), stopwatch=lambda: time.monotonic() * time_factor).service
+    asyncio.run(serve(service, listen_address, None))

@@ -1,7 +1,8 @@
 """What DingTalk's answers mean: one table from errcode to reason, and to what mends it.
 
 Source: the error codes of DingTalk's custom robot. Every failure but a message that DingTalk cannot read is worth
-another try: a robot whose settings are wrong is mended by a person, and Alertmanager goes on trying meanwhile.
+another try. A robot whose settings are wrong is mended by a person, and Alertmanager tries again within a minute of
+that; were it told to give up, the news would wait for `group_interval`, or be lost when the alert resolves first.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ class Meaning:
 
     @property
     def retryable(self) -> bool:
-        """Whether the same message can be taken later."""
+        """Whether DingTalk may take the same message later."""
         return self.reason not in {DeliveryReason.TOO_LONG, DeliveryReason.BAD_MESSAGE}
 
 

@@ -1,167 +1,148 @@
 """A notification as a message for people: what broke, where, since when, how bad, what to do. Pure functions."""
 
-from collections.abc import Sequence
+import bisect
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from urllib.parse import quote, urlsplit
+from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from jinja2 import PackageLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from alerting.dingtalk.markup import web_address
 from alerting.dingtalk.payload import Alert, Notification
-from alerting.dingtalk.phrases import PHRASES, Phrases
-from alerting.dingtalk.settings import RobotSettings
+from alerting.dingtalk.settings import Language, RobotSettings
+from alerting.dingtalk.view import Room, view
 
 BODY_BYTES = 20_000
 """DingTalk's limit for the whole request body."""
-TEXT_BYTES = 16_000
-"""For the text inside it: what JSON adds by escaping line breaks and quotes fits into the rest."""
-_ALERT_BYTES = 2_000
-_TITLE_BYTES = 200
+LEAST_BODY_BYTES = 5_000
+"""One alert always has room in this."""
+RESOLVED_MARK = "✅"
 
 _MARKS = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
-RESOLVED_MARK = "✅"
-_PLACE_LABELS = ("site", "building", "cluster")
-_THING_LABELS = ("dispenser", "endpoint", "gateway", "robot", "instance")
+_ALERT_BYTES = 50
+"""Less than the shortest that is said of an alert: more than so many need not be tried."""
+_ANY_ID = "0" * 32
 
-# Markdown, HTML and mentions are made of these: their full-width look-alikes (Unicode, U+FF01 on) trick no renderer.
-_HARMLESS = str.maketrans({mark: chr(ord(mark) + 0xFEE0) for mark in "[]<>*`@|#"})
+_TEMPLATES = ImmutableSandboxedEnvironment(
+    loader=PackageLoader("alerting.dingtalk"),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    autoescape=False,  # this is no HTML; what others wrote is harmless before it comes here
+)
+
+
+class Form(StrEnum):
+    """How a message is written. DingTalk may refuse the first two for their words."""
+
+    MARKDOWN = "markdown"
+    TEXT = "text"
+    BARE = "bare"
+    """Plain text without a word of others: how many alerts there are."""
 
 
 @dataclass(frozen=True)
-class Message:
-    """A markdown message; the title shows in the phone's notification."""
+class Style:
+    """How to write one message."""
 
-    title: str
-    text: str
+    form: Form = Form.MARKDOWN
+    body_bytes: int = BODY_BYTES
+    last: bool = True
+    """No other message follows, so that what has no room is counted."""
 
 
 @dataclass(frozen=True)
 class Reader:
     """For whom a message is written."""
 
-    phrases: Phrases
+    language: Language
     time_zone: ZoneInfo
     keywords: Sequence[str]
 
     @classmethod
     def of(cls, settings: RobotSettings) -> "Reader":
         """The people behind a robot."""
-        return cls(PHRASES[settings.language], ZoneInfo(settings.time_zone), settings.keywords)
+        return cls(settings.language, ZoneInfo(settings.time_zone), settings.keywords)
 
 
-def render(notification: Notification, reader: Reader, text_bytes: int = TEXT_BYTES) -> Message:
-    """The message for a notification: the worst alerts first, within `text_bytes` of UTF-8; the rest is counted."""
-    alerts = sorted(notification.alerts, key=lambda alert: alert.rank)
-    title = _title(alerts, reader)
-    text = f"### {title}"
-    closing = _closing(len(alerts) + notification.truncated_alerts, notification, reader)
-    shown = 0
-    for alert in alerts:
-        block = "\n\n" + cut(_alert(alert, reader), _ALERT_BYTES)
-        if len((text + block + closing).encode()) > text_bytes:
-            break
-        text += block
-        shown += 1
-    left = len(alerts) - shown + notification.truncated_alerts
-    return Message(title, text + (_closing(left, notification, reader) if left else ""))
+@dataclass(frozen=True)
+class Message:
+    """One message."""
+
+    form: Form
+    title: str
+    """What the phone's notification shows, of a markdown message."""
+    text: str
+    told: int
+    """Alerts that it tells of, those included that it only counts."""
+
+    def encode(self, message_id: str) -> bytes:
+        """The request's body, UTF-8. Non-ASCII stays as it is, since escaping doubles Chinese."""
+        body: dict[str, Any] = {"msgUuid": message_id}
+        if self.form is Form.MARKDOWN:
+            body |= {"msgtype": "markdown", "markdown": {"title": self.title, "text": self.text}}
+        else:
+            body |= {"msgtype": "text", "text": {"content": self.text}}
+        return json.dumps(body, ensure_ascii=False).encode()
 
 
-def cut(text: str, size: int) -> str:
-    """`text` within `size` bytes of UTF-8, with an ellipsis where it was cut, never inside a character."""
-    raw = text.encode()
-    if len(raw) <= size:
-        return text
-    return raw[: size - len("…".encode())].decode(errors="ignore") + "…"
+def write(notification: Notification, reader: Reader, style: Style, skip: int = 0) -> Message:
+    """The message for all alerts but the worst `skip`, of which others told.
+
+    As many as have room within `style.body_bytes` of request body are told, the worst first.
+    """
+    alerts = notification.worst_first[skip:]
+
+    def with_alerts(shown: int) -> Message:
+        return _with_keyword(notification, alerts, shown, reader, style)
+
+    if style.form is Form.BARE:
+        return with_alerts(0)
+    return with_alerts(_most(len(alerts), style.body_bytes, lambda shown: len(with_alerts(shown).encode(_ANY_ID))))
 
 
-def harmless(text: str) -> str:
-    """A label or annotation on one line, unable to be read as markdown, HTML or a mention."""
-    return " ".join(text.split()).translate(_HARMLESS)
+def _most(alerts: int, body_bytes: int, size: Callable[[int], int]) -> int:
+    """How many alerts have room; one always has."""
+    candidates = range(2, min(alerts, body_bytes // _ALERT_BYTES) + 1)
+    return 1 + bisect.bisect_right(candidates, body_bytes, key=size)
 
 
-def _title(alerts: Sequence[Alert], reader: Reader) -> str:
-    """The worst alert's mark and summary; a keyword in front where none stands in it."""
-    worst = alerts[0]
-    summary = harmless(worst.annotations.get("summary") or worst.labels.get("alertname", ""))
-    count = sum(alert.status == worst.status for alert in alerts)
-    times = f" x{count}" if count > 1 else ""
-    if worst.status == "resolved":
-        title = f"{RESOLVED_MARK} {reader.phrases.resolved}: {summary}{times}"
-    else:
-        title = f"{_MARKS[worst.severity]} {reader.phrases.severities[worst.severity]}: {summary}{times}"
-    title = cut(title, _TITLE_BYTES)
-    if reader.keywords and not any(keyword in title for keyword in reader.keywords):
-        title = f"{reader.keywords[0]} {title}"
-    return title
+def _with_keyword(
+    notification: Notification, alerts: Sequence[Alert], shown: int, reader: Reader, style: Style
+) -> Message:
+    """DingTalk refuses a message without one of the robot's keywords, so one is put in front where none stands."""
+    message = _render(notification, alerts, shown, reader, style)
+    if not reader.keywords or any(keyword in message.text for keyword in reader.keywords):
+        return message
+    return _render(notification, alerts, shown, reader, style, f"{reader.keywords[0]} ")
 
 
-def _alert(alert: Alert, reader: Reader) -> str:
-    """One alert as a few lines."""
-    thing = next((alert.labels[name] for name in _THING_LABELS if name in alert.labels), "")
-    place = [alert.labels[name] for name in _PLACE_LABELS if name in alert.labels]
-    if floor := alert.labels.get("floor"):
-        place.append(reader.phrases.floor.format(floor))
-    mark = RESOLVED_MARK if alert.status == "resolved" else _MARKS[alert.severity]
-    heading = " · ".join(
-        part for part in (f"**{harmless(thing)}**" if thing else "", harmless(", ".join(place))) if part
+def _render(
+    notification: Notification, alerts: Sequence[Alert], shown: int, reader: Reader, style: Style, prefix: str = ""
+) -> Message:
+    room = Room(style.body_bytes)
+    views = [view(alert, reader.time_zone, room) for alert in alerts[: max(shown, 1)]]
+    ends = style.last or style.form is Form.BARE or shown == len(alerts)
+    template = _TEMPLATES.get_template(f"{style.form}.j2")
+    module = template.make_module(
+        {
+            "language": reader.language,
+            "prefix": prefix,
+            "marks": _MARKS,
+            "resolved_mark": RESOLVED_MARK,
+            "worst": views[0],
+            "alerts": views[:shown],
+            "firing": sum(alert.firing for alert in alerts),
+            "resolved": sum(not alert.firing for alert in alerts),
+            "critical": sum(alert.firing and alert.severity == "critical" for alert in alerts),
+            "left": len(alerts) - shown if ends else 0,
+            "truncated": notification.truncated_alerts if ends else 0,
+            "all_url": web_address(notification.external_url, room.address),
+        }
     )
-    lines = [
-        f"{mark} {heading or harmless(alert.labels.get('alertname', ''))}",
-        harmless(alert.annotations.get("description", "")),
-        _when(alert, reader),
-        _links(alert, reader.phrases),
-    ]
-    return "  \n".join(line for line in lines if line)
-
-
-def _when(alert: Alert, reader: Reader) -> str:
-    start = local_time(alert.starts_at, reader.time_zone)
-    if alert.status == "resolved" and alert.ends_at > alert.starts_at:
-        return reader.phrases.lasted.format(duration(alert.ends_at - alert.starts_at, reader.phrases), start)
-    return reader.phrases.since.format(start)
-
-
-def local_time(moment: datetime, time_zone: ZoneInfo) -> str:
-    """`2026-11-21 10:31 CST`, in the reader's time zone."""
-    return f"{moment.astimezone(time_zone):%Y-%m-%d %H:%M:%S %Z}"
-
-
-def duration(length: timedelta, phrases: Phrases) -> str:
-    """The two largest units: `2 h 5 min`."""
-    minutes, seconds = divmod(int(length.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    units = ((days, phrases.days), (hours, phrases.hours), (minutes, phrases.minutes), (seconds, phrases.seconds))
-    first = next((at for at, (number, _) in enumerate(units) if number), len(units) - 1)
-    return " ".join(
-        unit.format(number) for number, unit in units[first : first + 2] if number or first == len(units) - 1
-    )
-
-
-def _links(alert: Alert, phrases: Phrases) -> str:
-    targets = (
-        (phrases.what_to_do, alert.annotations.get("runbook_url", "")),
-        (phrases.dashboard, alert.annotations.get("dashboard_url", "")),
-        (phrases.graph, alert.generator_url),
-    )
-    return " · ".join(link(text, url) for text, url in targets if is_web_address(url))
-
-
-def link(text: str, url: str) -> str:
-    """A markdown link whose address cannot end early."""
-    return f"[{text}]({quote(url, safe=':/?#@!$&*+,;=%~-._')})"
-
-
-def is_web_address(url: str) -> bool:
-    """Whether a person may follow it: http or https with a host."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.netloc)
-
-
-def _closing(left: int, notification: Notification, reader: Reader) -> str:
-    more = reader.phrases.more.format(left)
-    if not is_web_address(notification.external_url):
-        return f"\n\n{more}"
-    return f"\n\n{more}: {link(reader.phrases.alertmanager, notification.external_url)}"
+    title, text = str(getattr(module, "title", "")), str(module).strip("\n")
+    return Message(style.form, title, text, len(alerts) if ends else shown)

@@ -4,11 +4,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 VERSION = "4"
 
+_YEARS = range(1970, 9000)
+"""Outside of these a moment cannot be told in every time zone."""
+
 _SEVERITIES = ("critical", "warning", "info")
+
+
+def _tellable(moment: datetime) -> datetime:
+    if moment.year not in _YEARS:
+        raise ValueError("is no time at which an alert could have started")
+    return moment
 
 
 class _Payload(BaseModel):
@@ -23,11 +32,11 @@ class Alert(_Payload):
     status: Literal["firing", "resolved"]
     labels: Mapping[str, str]
     annotations: Mapping[str, str] = Field(default_factory=dict)
-    starts_at: Annotated[AwareDatetime, Field(alias="startsAt")]
+    starts_at: Annotated[AwareDatetime, AfterValidator(_tellable), Field(alias="startsAt")]
     ends_at: Annotated[AwareDatetime, Field(alias="endsAt")] = datetime.min.replace(tzinfo=UTC)
     """Year 1 while the alert fires."""
     generator_url: Annotated[str, Field(alias="generatorURL")] = ""
-    fingerprint: str = ""
+    fingerprint: Annotated[str, Field(min_length=1)]
 
     @property
     def severity(self) -> str:
@@ -36,9 +45,14 @@ class Alert(_Payload):
         return label if label in _SEVERITIES else "warning"
 
     @property
-    def rank(self) -> tuple[bool, int, datetime]:
-        """Sorts the worst first: firing before resolved, by severity, the oldest first."""
-        return self.status == "resolved", _SEVERITIES.index(self.severity), self.starts_at
+    def firing(self) -> bool:
+        """Its own state; the group's would mislead."""
+        return self.status == "firing"
+
+    @property
+    def rank(self) -> tuple[bool, int, datetime, str]:
+        """Sorts the worst first: firing before resolved, by severity, the oldest first; never undecided."""
+        return not self.firing, _SEVERITIES.index(self.severity), self.starts_at, self.fingerprint
 
 
 class Notification(_Payload):
@@ -52,6 +66,11 @@ class Notification(_Payload):
     external_url: Annotated[str, Field(alias="externalURL")] = ""
     truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0)] = 0
     alerts: list[Alert]
+
+    @property
+    def worst_first(self) -> list[Alert]:
+        """The alerts in the order in which people should read of them, the same at every try."""
+        return sorted(self.alerts, key=lambda alert: alert.rank)
 
     @property
     def key(self) -> str:

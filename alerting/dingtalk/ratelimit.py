@@ -6,33 +6,44 @@ from tapwatch.errors import DeliveryError, DeliveryReason
 
 
 class RateBudget:
-    """Counts our own messages in a sliding window, so that DingTalk's limit is never run into.
+    """Counts our own calls in a sliding window, so that DingTalk's limit is never run into.
 
-    All times are seconds of one monotonic clock, which the caller reads.
+    A token bucket would let through a burst and then its refill, which is more than the limit within one window.
+    All times are seconds of one monotonic clock, which the caller reads. One call is under way at a time.
     """
 
-    def __init__(self, messages: int, per: float, mute_seconds: float) -> None:
+    def __init__(self, messages: int, per: float) -> None:
         self._messages = messages
         self._per = per
-        self._mute_seconds = mute_seconds
-        self._sent: deque[float] = deque()
-        self._muted_until = 0.0
+        self._called: deque[float] = deque()
+        self._paused_until = 0.0
+        self._why = ""
 
     def take(self, now: float) -> None:
-        """Use up one message; raises DeliveryError when none is left, with the time until there is."""
+        """Use up one call, which starts; raises DeliveryError when none is left, with the time until there is."""
         wait = self.wait(now)
         if wait > 0:
-            why = "muted" if now < self._muted_until else "its messages are used up"
-            raise DeliveryError(DeliveryReason.RATE_LIMITED, f"the robot is {why} for {wait:.0f} s", retryable=True)
-        self._sent.append(now)
+            why = (
+                self._why
+                if now < self._paused_until
+                else f"its {self._messages} messages in {self._per:g} s are used up"
+            )
+            raise DeliveryError(
+                DeliveryReason.RATE_LIMITED, f"the robot is asked nothing for {wait:.0f} s: {why}", retryable=True
+            )
+        self._called.append(now)
+
+    def settle(self, now: float) -> None:
+        """The last call has ended: DingTalk may have counted it as late as this."""
+        self._called[-1] = now
 
     def wait(self, now: float) -> float:
-        """Seconds until a message may be sent; 0 when one may now."""
-        while self._sent and self._sent[0] <= now - self._per:
-            self._sent.popleft()
-        full = self._sent[0] + self._per - now if len(self._sent) >= self._messages else 0.0
-        return max(full, self._muted_until - now, 0.0)
+        """Seconds until a call may start; 0 when one may now."""
+        while self._called and self._called[0] <= now - self._per:
+            self._called.popleft()
+        full = self._called[0] + self._per - now if len(self._called) >= self._messages else 0.0
+        return max(full, self._paused_until - now, 0.0)
 
-    def mute(self, now: float) -> None:
-        """DingTalk has said that it was too much: be silent as long as it does not listen."""
-        self._muted_until = now + self._mute_seconds
+    def pause(self, now: float, seconds: float, why: str) -> None:
+        """DingTalk has said that it does not listen: be silent as long."""
+        self._paused_until, self._why = now + seconds, why

@@ -1,10 +1,12 @@
 """The bridge's settings file: robots, and how to speak to the people behind them."""
 
+import ipaddress
 import zoneinfo
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from tapwatch.settings import Seconds, SecretFile, Settings, load
 
@@ -21,6 +23,37 @@ def _known_time_zone(name: str) -> str:
     return name
 
 
+def _robot_url(url: str) -> str:
+    """The message never repeats the address: people paste the whole webhook, which holds the token."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must end before the '?'; the access token stands in access_token_file")
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname))):
+        raise ValueError("must be an https:// URL, as it carries the access token; http:// only to this machine")
+    return url
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _one_word(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if "://" in text or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("the file must hold the bare token or secret: one word, not the whole webhook address")
+    return secret
+
+
+Credential = Annotated[SecretFile, AfterValidator(_one_word)]
+"""A robot's token or secret, in a file of its own."""
+
+
 class RateLimit(Settings):
     """What DingTalk allows a robot; its own figures are the default."""
 
@@ -33,11 +66,11 @@ class RateLimit(Settings):
 class RobotSettings(Settings):
     """One DingTalk robot, which is one group chat."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^?#]+$")] = DINGTALK_URL
-    access_token: SecretFile = Field(alias="access_token_file")
-    secret: SecretFile | None = Field(default=None, alias="secret_file")
+    url: Annotated[str, AfterValidator(_robot_url)] = DINGTALK_URL
+    access_token: Credential = Field(alias="access_token_file")
+    secret: Credential | None = Field(default=None, alias="secret_file")
     """For a robot that is secured by signature."""
-    keywords: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list, max_length=10)
+    keywords: list[Annotated[str, Field(min_length=1, max_length=50)]] = Field(default_factory=list, max_length=10)
     """For a robot that is secured by keywords: one of them must stand in every message."""
     language: Language = "en"
     time_zone: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
@@ -48,8 +81,10 @@ class BridgeSettings(Settings):
     """The whole file."""
 
     robots: Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")], RobotSettings], Field(min_length=1)]
-    timeout: Annotated[Seconds, Field(gt=0)] = 5.0
+    timeout: Annotated[Seconds, Field(gt=0)] = 3.0
     """The longest wait for one answer of DingTalk."""
+    patience: Annotated[Seconds, Field(gt=0)] = 8.0
+    """The longest that a notification may take: Alertmanager waits for its `group_interval`, at least 10 s."""
     outbox: str | None = None
     """Not used by this version, which confirms a notification only when DingTalk has taken it."""
     alertmanagers: list[str] = Field(default_factory=list)
@@ -59,6 +94,12 @@ class BridgeSettings(Settings):
     def unused(self) -> list[str]:
         """Settings in the file that this version accepts and does not use."""
         return sorted({"outbox", "alertmanagers"} & self.model_fields_set)
+
+    @model_validator(mode="after")
+    def _one_answer_fits_into_the_patience(self) -> Self:
+        if self.timeout > self.patience:
+            raise ValueError(f"timeout ({self.timeout:g} s) must not be longer than patience ({self.patience:g} s)")
+        return self
 
 
 def load_settings(file: Path) -> BridgeSettings:

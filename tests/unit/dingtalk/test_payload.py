@@ -20,6 +20,12 @@ from tests.notifications import alert, body, payload
         (json.dumps(payload() | {"alerts": []}).encode(), "holds no alerts"),
         (json.dumps(payload(alert() | {"startsAt": "soon"})).encode(), "alerts.0.startsAt: Input should be a valid"),
         (json.dumps(payload(alert() | {"status": "odd"})).encode(), "alerts.0.status: Input should be 'firing' or"),
+        (
+            json.dumps(payload(alert() | {"fingerprint": ""})).encode(),
+            "alerts.0.fingerprint: String should have at least",
+        ),
+        (json.dumps(payload(alert() | {"startsAt": "0001-01-01T00:00:00Z"})).encode(), "is no time at which an alert"),
+        (json.dumps(payload(alert() | {"startsAt": "9999-12-31T23:59:59Z"})).encode(), "is no time at which an alert"),
     ],
 )
 def test_what_is_no_payload_is_told(text: bytes, message: str) -> None:
@@ -48,3 +54,16 @@ def test_the_key_is_the_same_for_the_same_news_from_another_replica() -> None:
 
 def test_the_key_is_another_when_an_alert_resolves() -> None:
     assert parse_notification(body(alert())).key != parse_notification(body(alert(status="resolved"))).key
+
+
+def test_nanoseconds_are_read_as_alertmanager_writes_them() -> None:
+    one = alert() | {"startsAt": "2026-11-21T10:31:17.123456789Z"}
+    assert parse_notification(body(one)).alerts[0].starts_at.microsecond == 123456
+
+
+def test_the_order_of_the_alerts_does_not_depend_on_alertmanagers() -> None:
+    alerts = [alert(fingerprint=name) for name in "abc"]
+    orders = [
+        [one.fingerprint for one in parse_notification(body(*some)).worst_first] for some in (alerts, alerts[::-1])
+    ]
+    assert orders[0] == orders[1]

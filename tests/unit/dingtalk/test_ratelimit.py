@@ -1,22 +1,24 @@
 """Our own count keeps clear of DingTalk's limit."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerting.dingtalk.ratelimit import RateBudget
 from tapwatch.errors import DeliveryError, DeliveryReason
 
 
 def test_messages_within_the_limit_pass_and_the_next_is_told_how_long() -> None:
-    budget = RateBudget(20, 60, 600)
+    budget = RateBudget(20, 60)
     for second in range(20):
         budget.take(second)
-    with pytest.raises(DeliveryError, match="its messages are used up for 40 s") as caught:
+    with pytest.raises(DeliveryError, match="nothing for 40 s: its 20 messages in 60 s are used up") as caught:
         budget.take(20)
     assert (caught.value.reason, caught.value.retryable) == (DeliveryReason.RATE_LIMITED, True)
 
 
 def test_the_window_slides() -> None:
-    budget = RateBudget(2, 60, 600)
+    budget = RateBudget(2, 60)
     budget.take(0)
     budget.take(30)
     assert budget.wait(59) == 1
@@ -24,10 +26,28 @@ def test_the_window_slides() -> None:
     assert budget.wait(61) == 29
 
 
-def test_a_muted_robot_is_silent_as_long_as_dingtalk_does_not_listen() -> None:
-    budget = RateBudget(20, 60, 600)
+def test_a_slow_call_counts_from_its_end_as_dingtalk_may_have_counted_it_then() -> None:
+    budget = RateBudget(1, 60)
     budget.take(0)
-    budget.mute(1)
-    with pytest.raises(DeliveryError, match="muted for 599 s"):
+    budget.settle(3)
+    assert budget.wait(60) == 3
+
+
+def test_a_robot_that_is_paused_is_left_alone_and_says_why() -> None:
+    budget = RateBudget(20, 60)
+    budget.take(0)
+    budget.pause(1, 600, "DingTalk has muted it")
+    with pytest.raises(DeliveryError, match="nothing for 599 s: DingTalk has muted it"):
         budget.take(2)
     budget.take(601)
+
+
+@given(st.lists(st.floats(0, 30), max_size=60), st.integers(1, 5))
+def test_no_window_ever_holds_more_than_the_limit(gaps: list[float], messages: int) -> None:
+    budget, now, taken = RateBudget(messages, 60), 0.0, []
+    for gap in gaps:
+        now += gap
+        if budget.wait(now) == 0:
+            budget.take(now)
+            taken.append(now)
+    assert all(sum(start <= one < start + 60 for one in taken) <= messages for start in taken)

@@ -1,9 +1,10 @@
 """The signature and the table of answers."""
 
+import aiohttp
 import pytest
 
 from alerting.dingtalk.errcode import MEANINGS
-from alerting.dingtalk.robot import sign
+from alerting.dingtalk.robot import FAILURES, sign
 from tapwatch.errors import DeliveryReason
 
 
@@ -36,3 +37,31 @@ def test_every_errcode_has_its_reason_and_what_mends_it(
 
 def test_the_table_holds_no_errcode_that_no_test_names() -> None:
     assert len(MEANINGS) == 1 + 2 + 1 + 3 + 3 + 2 + 8 + 5
+
+
+def every_subclass(kind: type[Exception]) -> set[type[Exception]]:
+    return {kind}.union(*(every_subclass(one) for one in kind.__subclasses__()))
+
+
+@pytest.mark.parametrize("kind", sorted(every_subclass(aiohttp.ClientError) | {TimeoutError}, key=repr))
+def test_whatever_the_library_raises_has_a_reason(kind: type[Exception]) -> None:
+    assert any(issubclass(kind, known) for known, _, _ in FAILURES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (aiohttp.ConnectionTimeoutError, DeliveryReason.CONNECT),
+        (aiohttp.SocketTimeoutError, DeliveryReason.TIMEOUT),
+        (TimeoutError, DeliveryReason.TIMEOUT),
+        (aiohttp.ClientConnectorDNSError, DeliveryReason.CONNECT),
+        (aiohttp.ClientConnectorError, DeliveryReason.CONNECT),
+        (aiohttp.ClientConnectorCertificateError, DeliveryReason.TLS),
+        (aiohttp.ClientConnectorSSLError, DeliveryReason.TLS),
+        (aiohttp.ServerDisconnectedError, DeliveryReason.DISCONNECT),
+        (aiohttp.ClientOSError, DeliveryReason.DISCONNECT),
+        (aiohttp.ClientPayloadError, DeliveryReason.DISCONNECT),
+    ],
+)
+def test_the_special_comes_before_the_general(kind: type[Exception], reason: DeliveryReason) -> None:
+    assert next(reason for known, reason, _ in FAILURES if issubclass(kind, known)) == reason
