@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo demo-check test test-quick check format bench lock docs dashboards clean
+.PHONY: help install dev demo demo-check test coverage test-quick check format bench lock docs dashboards clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ demo-check: install ## Run the pipeline, break things, and see that every messag
 test: dev ## Run every test (PYTEST_ARGS="-k leak" picks some)
 	@$(BIN)/python -m tests.servers.gotools >/dev/null
 	@$(BIN)/pytest $(PYTEST_ARGS)
+
+coverage: dev ## Run every test, and show which lines none of them reaches
+	@$(BIN)/python -m tests.servers.gotools >/dev/null
+	@$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
 
 test-quick: dev ## Run the tests that need no other servers
 	@$(BIN)/pytest -q tests/unit tests/contract

@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 kind=${1:?usage: requirements/venv.sh run|dev}
 venv=${VENV:-.venv}
+[ "$kind" = run ] && [ -f "$venv/.installed-dev" ] && kind=dev # which holds all of run
 stamp=$venv/.installed-$kind
 locked="requirements/$kind.txt requirements/build.txt pyproject.toml"
 
