@@ -1,7 +1,9 @@
 """What the demo shows while it runs: what is where, and one live line."""
 
 import asyncio
+import sys
 from collections import Counter
+from pathlib import Path
 
 import aiohttp
 from rich.console import Console
@@ -38,11 +40,13 @@ def overview(pipeline: Pipeline) -> str:
 def hints(pipeline: Pipeline) -> str:
     """What to try, as lines to type in another terminal."""
     url = pipeline.ports.url("campus")
+    called = Path(sys.argv[0])
+    command = f"{called if called.name == 'tapwatch' else 'tapwatch'} simulate"
     return (
         "Try in another terminal:\n"
-        f"  tapwatch simulate list --url {url}\n"
-        f"  tapwatch simulate inject leak DISPENSER --url {url}\n"
-        f"  tapwatch simulate clear --all --url {url}"
+        f"  {command} list --url {url}\n"
+        f"  {command} inject leak lib-1f-east --url {url}\n"
+        f"  {command} clear --all --url {url}"
     )
 
 
