@@ -1,9 +1,11 @@
 """The main job, as a newcomer runs it."""
 
 import asyncio
+import os
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,17 +18,19 @@ PATIENCE_SECONDS = 300
 @asynccontextmanager
 async def running_demo(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """`tapwatch demo`, its output to be read; ended for sure."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tapwatch", "demo", "--no-grafana", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), 60)
+    with tempfile.TemporaryDirectory() as scratch:  # where a killed demo leaves its folder
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tapwatch", "demo", "--no-grafana", *arguments),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "TMPDIR": scratch},
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await asyncio.wait_for(process.wait(), 60)
 
 
 async def read_until(process: asyncio.subprocess.Process, wanted: str) -> str:
