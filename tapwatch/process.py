@@ -13,6 +13,7 @@ import click
 from tapwatch import log
 from tapwatch.errors import ConfigError, TapwatchError
 from tapwatch.log import LogFormat
+from tapwatch.settings import parse_duration
 from tapwatch.web import Address, Service, serve
 
 EXIT_FAILED = 1
@@ -30,6 +31,19 @@ class AddressType(click.ParamType[Address]):
             return value
         try:
             return Address.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class DurationType(click.ParamType[float]):
+    """A duration on the command line, as Prometheus writes it; seconds inside the program."""
+
+    name = "DURATION"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse the text; a wrong one fails with what would be right."""
+        try:
+            return parse_duration(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

@@ -16,17 +16,16 @@ from exporters.dispenser.probe import Module, Probe, probe
 from exporters.dispenser.registermap import RegisterMap
 from tapwatch import log
 from tapwatch.errors import ConfigError, Fault, TapwatchError
-from tapwatch.process import exit_on_faults
-from tapwatch.settings import parse_duration
+from tapwatch.process import DurationType, exit_on_faults
 from tapwatch.table import print_table
 
 
 @click.command("read")
 @click.argument("address")
 @click.option("--map", "map_name", default="default", show_default=True, help="A built-in map's name, or a map file.")
-@click.option("--timeout", default="5s", show_default=True, help="How long to try.")
+@click.option("--timeout", type=DurationType(), default="5s", show_default=True, help="How long to try.")
 @exit_on_faults
-def command(address: str, map_name: str, timeout: str) -> None:
+def command(address: str, map_name: str, timeout: float) -> None:
     """Read one dispenser once and print every value with its register.
 
     \b
@@ -36,12 +35,12 @@ def command(address: str, map_name: str, timeout: str) -> None:
     """  # noqa: D301 - click's mark for lines that stay as they are
     log.configure("error")
     try:
-        device, seconds = parse_address(address), parse_duration(timeout)
+        device = parse_address(address)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     register_map = _find_map(map_name)
     line = Line(device.gateway, LineMetrics(CollectorRegistry()))
-    result = asyncio.run(_read(line, device.unit, Module(register_map, plan_reads(register_map)), seconds))
+    result = asyncio.run(_read(line, device.unit, Module(register_map, plan_reads(register_map)), timeout))
     if result.decoded:
         print_table(_table(result))
     if result.error is not None:

@@ -19,26 +19,13 @@ from exporters.dispenser.simulator.gateway import LARGEST_UNIT
 from tapwatch import log
 from tapwatch.errors import TapwatchError
 from tapwatch.log import LogFormat
-from tapwatch.process import AddressType, exit_on_faults
-from tapwatch.settings import parse_duration
+from tapwatch.process import AddressType, DurationType, exit_on_faults
 from tapwatch.table import print_table
 from tapwatch.web import Address, serve
 
 DEFAULT_PORT = 9810
 
 _FAULT = click.Choice([str(fault) for fault in Fault])
-
-
-class _Duration(click.ParamType[float]):
-    """A duration as Prometheus writes it; seconds inside the program."""
-
-    name = "DURATION"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 _url = click.option(
@@ -146,8 +133,8 @@ def list_dispensers(url: str) -> None:
 @command.command()
 @click.argument("fault", type=_FAULT)
 @click.argument("dispensers", metavar="DISPENSERS...", nargs=-1, required=True)
-@click.option("--after", "delay", type=_Duration(), help="Wait first, as 10s.")
-@click.option("--for", "duration", type=_Duration(), help="Clear it again after this time, as 30s, or at Ctrl-C.")
+@click.option("--after", "delay", type=DurationType(), help="Wait first, as 10s.")
+@click.option("--for", "duration", type=DurationType(), help="Clear it again after this time, as 30s, or at Ctrl-C.")
 @_url
 @exit_on_faults
 def inject(fault: str, dispensers: tuple[str, ...], delay: float | None, duration: float | None, url: str) -> None:

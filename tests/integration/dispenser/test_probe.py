@@ -70,13 +70,18 @@ async def test_a_probe_reads_every_block_over_one_connection() -> None:
 
 
 async def test_a_kept_connection_that_the_gateway_closed_is_replaced_unnoticed() -> None:
-    async with serving(echo_address) as gateway, line_to(gateway.address) as line:
+    registry = CollectorRegistry()
+    async with serving(echo_address) as gateway:
+        line = Line(parse_address(f"{gateway.address}/1").gateway, LineMetrics(registry))
         await ask(line)
         gateway.hang_up()
         await asyncio.sleep(0.05)
         result = await ask(line)
+        line.close()
     assert result.error is None
     assert gateway.connections == 2
+    assert registry.get_sample_value("tapwatch_gateway_connections_total") == 2
+    assert registry.get_sample_value("tapwatch_gateways_connected") == 0
 
 
 async def test_nobody_at_the_address_is_told_as_connect() -> None:
