@@ -1,30 +1,71 @@
-"""A dispenser's address: one string that names the gateway and the unit behind it."""
+"""A dispenser's address: one string that names the gateway, or the serial line, and the unit behind it."""
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import parse_qsl
 
-Framing = Literal["tcp", "rtu+tcp"]
+Transport = Literal["tcp", "tls", "rtu+tcp", "serial"]
+Parity = Literal["N", "E", "O"]
 
-DEFAULT_PORT = 502
 LARGEST_PORT = 65535
 LARGEST_UNIT = 255
 
-_TCP = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?/(?P<unit>[0-9]{1,3})")
-_RIGHT = "right would be HOST[:PORT]/UNIT, as 10.0.5.7:502/17, or rtu+tcp://HOST:PORT/UNIT"
+_BAUDRATES = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+_LARGEST_TIMED_BAUDRATE = 19200
+_OPTIONS = {"baudrate": tuple(map(str, _BAUDRATES)), "parity": ("N", "E", "O"), "stopbits": ("1", "2")}
+
+USUAL_PORTS: dict[Transport, int] = {"tcp": 502, "tls": 802}
+"""Registered for Modbus TCP and for Modbus/TCP Security; RTU over TCP has none."""
+
+_NETWORK = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
+_SERIAL = re.compile(r"(?P<device>/[A-Za-z0-9._/+:-]+)(?:\?(?P<options>.*))?")
+_UNIT = re.compile(r"(?P<gateway>.*)/(?P<unit>[0-9]{1,3})")
+
+_RIGHT = (
+    "right would be HOST[:PORT]/UNIT, as 10.0.5.7:502/17, tls://HOST[:PORT]/UNIT, rtu+tcp://HOST:PORT/UNIT "
+    "or serial:///dev/ttyX?baudrate=9600&parity=E/UNIT"
+)
+
+
+@dataclass(frozen=True)
+class SerialSettings:
+    """How a serial line is set. The default is the standard's: Modbus over Serial Line V1.02, section 2.5.1."""
+
+    baudrate: int = 19200
+    parity: Parity = "E"
+    stopbits: int = 1
+
+    @property
+    def character_seconds(self) -> float:
+        """Time of one character on the line: start bit, eight data bits, parity and stop bits."""
+        return (9 + (self.parity != "N") + self.stopbits) / self.baudrate
+
+    @property
+    def silence_seconds(self) -> float:
+        """The pause that ends a frame: 3.5 characters, 1.75 ms above 19200 baud (V1.02, section 2.5.1.1)."""
+        return 3.5 * self.character_seconds if self.baudrate <= _LARGEST_TIMED_BAUDRATE else 0.00175
+
+    def __str__(self) -> str:
+        return f"baudrate={self.baudrate}&parity={self.parity}&stopbits={self.stopbits}"
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """Where the connection goes: a Modbus TCP device, or a gateway with units behind it."""
+    """Where the connection goes: a Modbus TCP device, a gateway with units behind it, or a serial line."""
 
-    framing: Framing
+    transport: Transport
     host: str
-    port: int
+    """The host's name or address; the device's path for a serial line."""
+    port: int = 0
+    """0 for a serial line."""
+    serial: SerialSettings | None = None
 
     def __str__(self) -> str:
+        if self.serial is not None:
+            return f"serial://{self.host}?{self.serial}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        prefix = "" if self.framing == "tcp" else f"{self.framing}://"
+        prefix = "" if self.transport == "tcp" else f"{self.transport}://"
         return f"{prefix}{host}:{self.port}"
 
 
@@ -40,20 +81,56 @@ class DeviceAddress:
 
 
 def parse_address(text: str) -> DeviceAddress:
-    """`10.0.5.7/17`, `10.0.5.7:502/17` or `rtu+tcp://10.0.5.7:4001/17`; raises ValueError with what would be right."""
-    scheme, separator, rest = text.partition("://")
-    if scheme == "serial":
-        raise ValueError(f"{text!r}: serial lines are not read yet; put a gateway in front and use rtu+tcp://")
-    if separator and scheme != "rtu+tcp":
-        raise ValueError(f"{text!r}: unknown scheme {scheme!r}; {_RIGHT}")
-    match = _TCP.fullmatch(rest if separator else text)
+    """`10.0.5.7/17`, `tls://plc.example/1`, `rtu+tcp://10.0.5.7:4001/17` or `serial:///dev/ttyS0?baudrate=9600/17`.
+
+    Raises ValueError with what would be right.
+    """
+    match = _UNIT.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a dispenser's address; {_RIGHT}")
-    if separator and match["port"] is None:
-        raise ValueError(f"{text!r}: rtu+tcp has no usual port, so it must be given; {_RIGHT}")
-    port, unit = int(match["port"] or DEFAULT_PORT), int(match["unit"])
-    if not 0 < port <= LARGEST_PORT:
-        raise ValueError(f"{text!r}: port {port} is not between 1 and {LARGEST_PORT}")
+    gateway, unit = parse_gateway(match["gateway"], text), int(match["unit"])
     if unit > LARGEST_UNIT:
         raise ValueError(f"{text!r}: unit {unit} is not between 0 and {LARGEST_UNIT}")
-    return DeviceAddress(Gateway("rtu+tcp" if separator else "tcp", match["host"].strip("[]"), port), unit)
+    return DeviceAddress(gateway, unit)
+
+
+def parse_gateway(text: str, whole: str | None = None) -> Gateway:
+    """An address without its `/UNIT`; raises ValueError, which quotes `whole`, with what would be right."""
+    whole = whole or text
+    scheme, separator, rest = text.partition("://")
+    match scheme if separator else "":
+        case "":
+            return _parse_network(whole, "tcp", text)
+        case "serial":
+            return _parse_serial(whole, rest)
+        case "tls" | "rtu+tcp" as transport:
+            return _parse_network(whole, transport, rest)
+    raise ValueError(f"{whole!r}: unknown scheme {scheme!r}; {_RIGHT}")
+
+
+def _parse_network(whole: str, transport: Transport, text: str) -> Gateway:
+    match = _NETWORK.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{whole!r} is not a dispenser's address; {_RIGHT}")
+    usual = USUAL_PORTS.get(transport)
+    if match["port"] is None and usual is None:
+        raise ValueError(f"{whole!r}: {transport} has no usual port, so it must be given; {_RIGHT}")
+    port = int(match["port"] or usual or 0)
+    if not 0 < port <= LARGEST_PORT:
+        raise ValueError(f"{whole!r}: port {port} is not between 1 and {LARGEST_PORT}")
+    return Gateway(transport, match["host"].strip("[]"), port)
+
+
+def _parse_serial(whole: str, text: str) -> Gateway:
+    match = _SERIAL.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{whole!r} is not a serial line's address; {_RIGHT}")
+    options = dict(parse_qsl(match["options"] or "", keep_blank_values=True))
+    settings: dict[str, Any] = {}
+    for name, value in options.items():
+        if name not in _OPTIONS:
+            raise ValueError(f"{whole!r}: unknown option {name!r}; a serial line has {', '.join(_OPTIONS)}")
+        if value not in _OPTIONS[name]:
+            raise ValueError(f"{whole!r}: {name} {value!r} is not one of {', '.join(_OPTIONS[name])}")
+        settings[name] = value if name == "parity" else int(value)
+    return Gateway("serial", match["device"], 0, SerialSettings(**settings))

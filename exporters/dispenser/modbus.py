@@ -15,14 +15,14 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
 
-from exporters.dispenser.address import Framing, Gateway
+from exporters.dispenser.address import Gateway, Transport
 from exporters.dispenser.plan import Read
 from exporters.dispenser.registermap import Space
 from tapwatch import catalogue
 from tapwatch.errors import PollError, PollReason
 from tapwatch.instruments import counter, gauge
 
-_FRAMERS: dict[Framing, FramerType] = {"tcp": FramerType.SOCKET, "rtu+tcp": FramerType.RTU}
+_FRAMERS: dict[Transport, FramerType] = {"tcp": FramerType.SOCKET, "rtu+tcp": FramerType.RTU}
 
 _NEVER_SECONDS = 3600.0
 """Given to pymodbus as its own timeouts; ours end every wait long before."""
@@ -66,7 +66,7 @@ class _Connection:
         self.client = AsyncModbusTcpClient(
             self.gateway.host,
             port=self.gateway.port,
-            framer=_FRAMERS[self.gateway.framing],
+            framer=_FRAMERS[self.gateway.transport],
             timeout=_NEVER_SECONDS,
             retries=0,
             reconnect_delay=0,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from exporters.dispenser.address import LARGEST_PORT, DeviceAddress, Framing, Gateway
+from exporters.dispenser.address import LARGEST_PORT, DeviceAddress, Gateway, Transport
 from exporters.dispenser.mapfile import load_maps
 from exporters.dispenser.simulator.faults import Fault
 from exporters.dispenser.simulator.gateway import SimulatedGateway
@@ -151,7 +151,7 @@ class Campus:
         layout, registers, places = self._layout, Registers(load_maps([])["default"]), _places()
         ports = _free_ports(-(-layout.dispensers // layout.units_per_gateway), layout.modbus_port)
         for number, port in enumerate(ports):
-            gateway = Gateway(_framing(number, layout.rtu_share), HOST, port)
+            gateway = Gateway(_transport(number, layout.rtu_share), HOST, port)
             units: dict[int, Unit] = {}
             simulated = SimulatedGateway(gateway, units, layout.slow_seconds)
             self.gateways.append(simulated)
@@ -174,7 +174,7 @@ def _places() -> Iterator[tuple[str, str, str, str]]:
         number += 1
 
 
-def _framing(number: int, rtu_share: float) -> Framing:
+def _transport(number: int, rtu_share: float) -> Transport:
     """Spread the RTU gateways evenly."""
     return "rtu+tcp" if round((number + 1) * rtu_share) > round(number * rtu_share) else "tcp"
 

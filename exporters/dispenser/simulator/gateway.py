@@ -86,7 +86,7 @@ class _Server(ModbusTcpServer):
     def __init__(self, gateway: SimulatedGateway) -> None:
         super().__init__(
             SimDevice(0, simdata=[SimData(0, datatype=DataType.REGISTERS)]),  # it insists on one; nothing reads it
-            framer=FramerType.RTU if gateway.gateway.framing == "rtu+tcp" else FramerType.SOCKET,
+            framer=FramerType.RTU if gateway.gateway.transport == "rtu+tcp" else FramerType.SOCKET,
             address=(gateway.gateway.host, gateway.gateway.port),
         )
         self._gateway = gateway

@@ -13,7 +13,7 @@ from exporters.dispenser.simulator.campus import SimulatedDispenser
 
 @asynccontextmanager
 async def client_of(gateway: Gateway) -> AsyncIterator[AsyncModbusTcpClient]:
-    framer = FramerType.RTU if gateway.framing == "rtu+tcp" else FramerType.SOCKET
+    framer = FramerType.RTU if gateway.transport == "rtu+tcp" else FramerType.SOCKET
     client = AsyncModbusTcpClient(
         gateway.host, port=gateway.port, framer=framer, timeout=0.4, retries=0, reconnect_delay=0
     )

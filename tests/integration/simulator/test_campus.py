@@ -15,7 +15,7 @@ from tests.integration.simulator.client import ask
 
 async def test_every_dispenser_answers_behind_both_kinds_of_gateway() -> None:
     async with Campus.start(Layout(dispensers=12, units_per_gateway=3, rtu_share=0.5)) as campus:
-        framings = {one.gateway.gateway.framing for one in campus.dispensers.values()}
+        framings = {one.gateway.gateway.transport for one in campus.dispensers.values()}
         for dispenser in campus.dispensers.values():
             answer = await ask(dispenser)
             assert answer.registers[0] == 0x5744

@@ -107,7 +107,7 @@ async def test_the_command_says_what_listens_where_and_ends_cleanly(tmp_path: Pa
         for dispenser in dispensers:
             assert f"{dispenser.address.gateway}  " in said
         assert f"Read one:  tapwatch read {dispensers[0].address}" in said
-        assert [one.address.gateway.framing for one in dispensers] == ["tcp", "tcp", "rtu+tcp", "rtu+tcp", "tcp"]
+        assert [one.address.gateway.transport for one in dispensers] == ["tcp", "tcp", "rtu+tcp", "rtu+tcp", "tcp"]
         _, out, _ = await run_to_end("read", str(dispensers[2].address))
         assert "dispenser_water_temperature_celsius" in out
     assert simulation.process.returncode == 0

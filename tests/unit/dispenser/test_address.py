@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.dispenser.address import DeviceAddress, Gateway, parse_address
+from exporters.dispenser.address import DeviceAddress, Gateway, SerialSettings, parse_address, parse_gateway
 
 
 @pytest.mark.parametrize(
@@ -15,10 +15,20 @@ from exporters.dispenser.address import DeviceAddress, Gateway, parse_address
         ("gw-3.campus.example:1502/0", Gateway("tcp", "gw-3.campus.example", 1502), 0),
         ("[::1]:502/255", Gateway("tcp", "::1", 502), 255),
         ("rtu+tcp://10.0.5.8:4001/3", Gateway("rtu+tcp", "10.0.5.8", 4001), 3),
+        ("tls://plc.campus.example/1", Gateway("tls", "plc.campus.example", 802), 1),
+        ("serial:///dev/ttyS0/3", Gateway("serial", "/dev/ttyS0", 0, SerialSettings()), 3),
+        (
+            "serial:///dev/serial/by-id/usb-1a86?baudrate=9600&parity=N&stopbits=2/17",
+            Gateway("serial", "/dev/serial/by-id/usb-1a86", 0, SerialSettings(9600, "N", 2)),
+            17,
+        ),
     ],
 )
 def test_an_address_names_gateway_and_unit(text: str, gateway: Gateway, unit: int) -> None:
-    assert parse_address(text) == DeviceAddress(gateway, unit)
+    address = parse_address(text)
+    assert address == DeviceAddress(gateway, unit)
+    assert parse_address(str(address)) == address
+    assert parse_gateway(str(gateway)) == gateway
 
 
 @pytest.mark.parametrize(
@@ -37,7 +47,11 @@ def test_an_address_names_gateway_and_unit(text: str, gateway: Gateway, unit: in
         ("10.0.5.7:502/256", "unit 256 is not between 0 and 255"),
         ("http://10.0.5.7:502/1", "unknown scheme 'http'"),
         ("rtu+tcp://10.0.5.7/1", "it must be given"),
-        ("serial:///dev/ttyUSB0?baudrate=9600/1", "serial lines are not read yet"),
+        ("rtu+tcp://10.0.5.7:0/1", "port 0 is not between"),
+        ("serial://ttyUSB0/1", "is not a serial line's address"),
+        ("serial:///dev/ttyUSB0?speed=9600/1", "unknown option 'speed'"),
+        ("serial:///dev/ttyUSB0?baudrate=9601/1", "baudrate '9601' is not one of"),
+        ("serial:///dev/ttyUSB0?parity=even/1", "parity 'even' is not one of N, E, O"),
     ],
 )
 def test_what_is_no_address_is_answered_with_what_would_be(text: str, message: str) -> None:
