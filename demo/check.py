@@ -1,22 +1,21 @@
 """`tapwatch demo --check`: break a thing, follow the news of it through every stage, mend it, and follow that too."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import aiohttp
-from prometheus_client import CollectorRegistry
 
 from alerting.dingtalk.message import RESOLVED_MARK
 from demo.observer import Observer
 from demo.pipeline import Pipeline, Report
 from exporters.cluster.simulator import SimulatedControlPlane
 from exporters.dispenser.address import parse_address
+from exporters.dispenser.device import read_once
 from exporters.dispenser.mapfile import load_maps
-from exporters.dispenser.modbus import Line, LineMetrics
-from exporters.dispenser.plan import plan_reads
-from exporters.dispenser.probe import Module, probe
+from exporters.dispenser.module import Module
 from tapwatch import catalogue
 from tapwatch.catalogue import Metric
 
@@ -138,18 +137,13 @@ async def _leak(pipeline: Pipeline, observer: Observer, session: aiohttp.ClientS
     """A leak at the first dispenser that Prometheus knows."""
     labels = (await observer.query(f"sort({catalogue.DISPENSER_UP.name} == 1)"))[0]["metric"]
     name, address = labels["dispenser"], parse_address(labels["instance"])
-    register_map = load_maps([])[labels["module"]]
-    module = Module(register_map, plan_reads(register_map))
-    line = Line(address.gateway, LineMetrics(CollectorRegistry()))
+    module = Module(load_maps([])[labels["module"]])
+    tls = ssl.create_default_context()
 
     async def leaks() -> bool:
         """Read the dispenser's registers themselves, beside the exporter."""
-        found = await probe(line, address.unit, module, 5.0, 5.0)
-        line.close()
-        fault = (("fault", "leak"),)
-        return any(
-            one.metric is catalogue.DISPENSER_FAULT and one.labels == fault and one.value for one in found.samples
-        )
+        found = await read_once(address, module, 5.0, tls)
+        return found.value(catalogue.DISPENSER_FAULT, fault="leak") == 1
 
     url = pipeline.ports.url("campus", f"/dispensers/{name}/faults/leak")
 

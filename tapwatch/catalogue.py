@@ -66,8 +66,17 @@ DISPENSER_PROBE_SECONDS = _gauge("dispenser_probe_duration_seconds", "Time the p
 DISPENSER_PROBE_REQUESTS = _gauge("dispenser_probe_requests", "Modbus requests that the probe sent.")
 DISPENSER_PROBE_DISCARDED = _gauge(
     "dispenser_probe_discarded_values",
-    "Values that were read but not exposed: the device has none (not_available) or it is impossible (out_of_range).",
+    "Values that are not exposed: the device has none (not_available), it is impossible (out_of_range), or the device "
+    "does not let it be read (refused).",
     "reason",
+)
+
+DISPENSER_PROBE_CACHED = _gauge(
+    "dispenser_probe_cached_samples", "Samples that were not read again, as the map says that they change slowly."
+)
+DISPENSER_PROBE_SUSPENDED = _gauge(
+    "dispenser_probe_suspended",
+    "1 when the failing unit was not asked, to spare the others behind its gateway; present only when it failed.",
 )
 
 # What dispensers say of themselves, as the default register map reads it.
@@ -109,8 +118,14 @@ DISPENSER_LAST_MAINTENANCE = _gauge(
 GATEWAY_CONNECTIONS = _counter("tapwatch_gateway_connections_total", "Connections opened to gateways.")
 GATEWAY_CONNECTED = _gauge("tapwatch_gateways_connected", "Gateways with an open connection.")
 MODBUS_REQUESTS = _counter("tapwatch_modbus_requests_total", "Modbus requests sent.")
+MODBUS_STRAYS = _counter(
+    "tapwatch_modbus_stray_answers_total", "Valid Modbus answers that nobody had asked for: late ones, or doubles."
+)
 PROBES = _counter(
     "tapwatch_probes_total", "Probes of dispensers by result: ok, or the reason of the failure.", "result"
+)
+PROBES_SHARED = _counter(
+    "tapwatch_probes_shared_total", "Probes answered with a reading that another probe had asked for."
 )
 INVENTORY_DISPENSERS = _gauge("tapwatch_inventory_dispensers", "Dispensers in the inventory.")
 

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from exporters.dispenser.address import DeviceAddress, parse_address
+from exporters.dispenser.address import DeviceAddress, Gateway, parse_address
 from tapwatch.errors import ConfigError, Fault, Faults
 from tapwatch.settings import ROOT, Document, DocumentPath, Settings, read_document, read_text, validate
 
+_GATEWAY_LABELS = ("site", "building", "gateway")
 COLUMNS = ("name", "site", "building", "floor", "module", "address")
 
 
@@ -61,10 +62,26 @@ class Inventory:
 
     dispensers: Sequence[Dispenser]
     by_address: Mapping[DeviceAddress, Dispenser]
+    by_gateway: Mapping[Gateway, Sequence[Dispenser]]
+
+    @classmethod
+    def of(cls, dispensers: Sequence[Dispenser]) -> "Inventory":
+        """Dispensers with different addresses."""
+        by_gateway: dict[Gateway, list[Dispenser]] = {}
+        for one in dispensers:
+            by_gateway.setdefault(one.address.gateway, []).append(one)
+        return cls(tuple(dispensers), {one.address: one for one in dispensers}, by_gateway)
 
     def targets(self) -> list[dict[str, Any]]:
         """Prometheus' HTTP service discovery: one group for each dispenser."""
         return [{"targets": [str(one.address)], "labels": one.labels} for one in self.dispensers]
+
+    def gateway_targets(self) -> list[dict[str, Any]]:
+        """The same for whole gateways, with the labels that all of a gateway's dispensers share."""
+        return [
+            {"targets": [str(gateway)], "labels": _shared_labels(dispensers)}
+            for gateway, dispensers in self.by_gateway.items()
+        ]
 
 
 def load_inventory(paths: Sequence[Path], modules: Collection[str] | None) -> Inventory:
@@ -76,15 +93,21 @@ def load_inventory(paths: Sequence[Path], modules: Collection[str] | None) -> In
     dispensers: list[Dispenser] = []
     faults = Faults()
     seen: dict[str | DeviceAddress, str] = {}
+    gateways: dict[tuple[str, int], Gateway] = {}
     for path in paths:
         with faults.collect():
             document = _read(path)
             found = validate(document, InventoryFile, path.parent).dispensers
             for index, one in enumerate(found):
-                faults.add(*_faults(document, index, one, modules, seen))
+                faults.add(*_faults(document, index, one, modules, seen, gateways))
             dispensers.extend(found)
     faults.raise_if_any()
-    return Inventory(tuple(dispensers), {one.address: one for one in dispensers})
+    return Inventory.of(dispensers)
+
+
+def _shared_labels(dispensers: Sequence[Dispenser]) -> dict[str, str]:
+    shared = set.intersection(*(set(one.labels.items()) for one in dispensers))
+    return {name: value for name, value in sorted(shared) if name in _GATEWAY_LABELS}
 
 
 def _faults(
@@ -93,12 +116,18 @@ def _faults(
     one: Dispenser,
     modules: Collection[str] | None,
     seen: dict[str | DeviceAddress, str],
+    gateways: dict[tuple[str, int], Gateway],
 ) -> Iterator[Fault]:
     for key, value in (("name", one.name), ("address", one.address)):
         path: DocumentPath = ("dispensers", index, key)
         if value in seen:
             yield document.fault(path, f"{str(value)!r} stands already in {seen[value]}")
         seen.setdefault(value, f"{document.file}:{document.line(path)}")
+    gateway = one.address.gateway
+    same_line = gateways.setdefault((gateway.host, gateway.port), gateway)
+    if same_line != gateway:
+        message = f"the same line stands as {same_line} elsewhere, and can only be spoken to in one way"
+        yield document.fault(("dispensers", index, "address"), message)
     if modules is not None and one.module not in modules:
         known = ", ".join(sorted(modules))
         yield document.fault(

@@ -7,16 +7,20 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import cycle, product
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 
 import yaml
 
-from exporters.dispenser.address import LARGEST_PORT, DeviceAddress, Gateway, Transport
+from exporters.dispenser.address import LARGEST_PORT, DeviceAddress, Gateway, SerialSettings
 from exporters.dispenser.mapfile import load_maps
+from exporters.dispenser.simulator.certificates import CertificateAuthority
 from exporters.dispenser.simulator.faults import Fault
 from exporters.dispenser.simulator.gateway import SimulatedGateway
+from exporters.dispenser.simulator.layout import Layout, places
 from exporters.dispenser.simulator.registers import Registers
+from exporters.dispenser.simulator.serialport import SerialPort
 from exporters.dispenser.simulator.unit import Unit
 from tapwatch.errors import TapwatchError
 
@@ -24,35 +28,6 @@ HOST = "127.0.0.1"
 
 _ROUND_SECONDS, _ROUND_PARTS = 1.0, 50
 """Time passes for every unit once in a round; the work is spread over it, so that answers never wait for all of it."""
-
-_SITES = ("main-campus", "north-campus", "south-campus", "hospital", "harbour")
-_BUILDINGS = {
-    "library": "lib",
-    "engineering": "eng",
-    "science": "sci",
-    "dormitory-a": "dorm-a",
-    "dormitory-b": "dorm-b",
-    "gymnasium": "gym",
-}
-_FLOORS = ("1", "2", "3", "4")
-_WINGS = ("east", "west")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How large the campus is, and how it is wired."""
-
-    dispensers: int = 24
-    units_per_gateway: int = 8
-    rtu_share: float = 0.25
-    """The share of gateways that pass RTU frames over TCP."""
-    modbus_port: int = 0
-    """The first gateway's port, the next ones following, taken ones left out; 0 for any free ones."""
-    speed: float = 1.0
-    """Simulated seconds a second; 0 stops the time."""
-    seed: int = 1
-    slow_seconds: float = 3.0
-    """How late the answers of a unit with the fault `slow` are."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +60,8 @@ class Campus:
     def __init__(self, layout: Layout, clock: Callable[[], float]) -> None:
         self.dispensers: Mapping[str, SimulatedDispenser]
         self.gateways: list[SimulatedGateway] = []
+        self.authority = CertificateAuthority() if layout.tls_share else None
+        """Signs the certificates of the TLS gateways, where there are any."""
         self._layout = layout
         self._clock = clock
         self._began = clock()
@@ -120,6 +97,8 @@ class Campus:
     async def inject(self, name: str, fault: Fault) -> None:
         """The fault is there before this returns. Raises KeyError for an unknown dispenser."""
         dispenser = self.dispensers[name]
+        if fault is Fault.FLAPPING:
+            dispenser.unit.flapping_since = asyncio.get_running_loop().time()
         dispenser.unit.faults.add(fault)
         await dispenser.gateway.follow_faults()
 
@@ -148,35 +127,40 @@ class Campus:
                 unit.advance()
 
     def _build(self) -> Iterator[SimulatedDispenser]:
-        layout, registers, places = self._layout, Registers(load_maps([])["default"]), _places()
-        ports = _free_ports(-(-layout.dispensers // layout.units_per_gateway), layout.modbus_port)
-        for number, port in enumerate(ports):
-            gateway = Gateway(_transport(number, layout.rtu_share), HOST, port)
-            units: dict[int, Unit] = {}
-            simulated = SimulatedGateway(gateway, units, layout.slow_seconds)
+        layout, registers, named = self._layout, _default_registers(), places()
+        for number, simulated in enumerate(self._wire()):
             self.gateways.append(simulated)
             size = min(layout.units_per_gateway, layout.dispensers - number * layout.units_per_gateway)
             for unit_number in range(1, size + 1):
                 chance = random.Random(f"{layout.seed}-{number}-{unit_number}")  # noqa: S311 - a simulation, repeatable
-                unit = Unit(DeviceAddress(gateway, unit_number), registers, chance, lambda: self.now)
-                units[unit_number] = unit
-                yield SimulatedDispenser(*next(places), unit, simulated)
+                address = DeviceAddress(simulated.gateway, unit_number)
+                unit = Unit(address, registers, chance, lambda: self.now, layout.traits)
+                simulated.units[unit_number] = unit
+                yield SimulatedDispenser(*next(named), unit, simulated)
+
+    def _wire(self) -> Iterator[SimulatedGateway]:
+        """The gateways, still without units."""
+        transports = list(self._layout.transports())
+        ports = iter(_free_ports(sum(one != "serial" for one in transports), self._layout.modbus_port))
+        tls = self.authority.server_context(HOST) if self.authority is not None else None
+        for transport in transports:
+            if transport == "serial":
+                yield _serial_line(self._layout)
+            else:
+                gateway = Gateway(transport, HOST, next(ports))
+                yield SimulatedGateway(gateway, {}, self._layout, tls=tls if transport == "tls" else None)
 
 
-def _places() -> Iterator[tuple[str, str, str, str]]:
-    """(name, site, building, floor) of one dispenser after the other, without end."""
-    number = 0
-    while True:
-        site = _SITES[number] if number < len(_SITES) else f"site-{number + 1}"
-        prefix = "" if number == 0 else f"{site}-"
-        for (building, short), floor, wing in product(_BUILDINGS.items(), _FLOORS, _WINGS):
-            yield f"{prefix}{short}-{floor}f-{wing}", site, building, floor
-        number += 1
+@cache
+def _default_registers() -> Registers:
+    return Registers(load_maps([])["default"])
 
 
-def _transport(number: int, rtu_share: float) -> Transport:
-    """Spread the RTU gateways evenly."""
-    return "rtu+tcp" if round((number + 1) * rtu_share) > round(number * rtu_share) else "tcp"
+def _serial_line(layout: Layout) -> SimulatedGateway:
+    """Pseudo-terminals have no parity; with two stop bits a character is as long as behind the gateways."""
+    port = SerialPort()
+    settings = SerialSettings(layout.baudrate or SerialSettings.baudrate, "N", 2)
+    return SimulatedGateway(Gateway("serial", port.path, 0, settings), {}, layout, port=port)
 
 
 def _free_ports(count: int, first: int) -> list[int]:

@@ -1,12 +1,14 @@
-"""The campus over HTTP: list the dispensers, inject a fault, clear it."""
+"""The campus over HTTP: list the dispensers, inject a fault, clear it, make a device difficult."""
 
 import difflib
 from collections.abc import Collection
 
 from aiohttp import web
+from pydantic import ValidationError
 
 from exporters.dispenser.simulator.campus import Campus, SimulatedDispenser
 from exporters.dispenser.simulator.faults import DESCRIPTIONS, Fault
+from exporters.dispenser.simulator.traits import Traits
 from tapwatch.web import Service, own_registry
 
 
@@ -24,6 +26,7 @@ def control_service(campus: Campus) -> Service:
             web.delete("/dispensers/{name}/faults/{fault}", control.clear),
             web.delete("/dispensers/{name}/faults", control.clear_all_of_one),
             web.delete("/faults", control.clear_all),
+            web.put("/dispensers/{name}/traits", control.set_traits),
         ],
         registry=own_registry(),
         links=["/dispensers", "/gateways", "/faults"],
@@ -68,6 +71,16 @@ class _Control:
             await self._campus.clear(name)
         return web.json_response({"cleared": faulty})
 
+    async def set_traits(self, request: web.Request) -> web.Response:
+        """All of them: what is not named is easy again."""
+        dispenser = self._dispenser(request)
+        try:
+            dispenser.unit.traits = Traits.model_validate_json(await request.text())
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise web.HTTPBadRequest(text=f"{faults}\n") from error
+        return web.json_response(_describe(dispenser))
+
     def _dispenser(self, request: web.Request) -> SimulatedDispenser:
         """Raises 404 with the nearest name."""
         name = request.match_info["name"]
@@ -98,6 +111,7 @@ def _describe(one: SimulatedDispenser) -> dict[str, object]:
     return {
         **one.entry,
         "faults": sorted(one.unit.faults),
+        "traits": one.unit.traits.model_dump(mode="json", exclude_defaults=True),
         "hot_celsius": round(one.unit.water.hot_celsius, 1),
         "cold_celsius": round(one.unit.water.cold_celsius, 1),
         "tank_level": round(one.unit.water.hot_level, 2),

@@ -3,7 +3,7 @@
 import asyncio
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 _HEADER = struct.Struct(
@@ -53,6 +53,7 @@ class Gateway:
     connections: int = 0
     questions: list[Question] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def address(self) -> str:
@@ -61,13 +62,18 @@ class Gateway:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.writers.append(writer)
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        if (task := asyncio.current_task()) is not None:
+            self.tasks.add(task)
+        try:
             while True:
                 question = Question.parse(await reader.readexactly(12))
                 self.questions.append(question)
                 await self.behave(question, writer)
                 await writer.drain()
-        writer.close()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
 
     def hang_up(self) -> None:
         """Close every connection, as a gateway that restarts."""
@@ -86,5 +92,6 @@ async def serving(behave: Behaviour) -> AsyncIterator[Gateway]:
         yield gateway
     finally:
         server.close()
-        gateway.hang_up()
-        await asyncio.sleep(0)  # let the connections' tasks see their end
+        for task in gateway.tasks:
+            task.cancel()
+        await asyncio.gather(*gateway.tasks, return_exceptions=True)

@@ -62,7 +62,7 @@ async def test_a_wrong_request_is_answered_with_400_and_a_sentence(tmp_path: Pat
         for query, sentence in (
             ("", "target is missing: /probe?target=10.0.5.7:502/17&module=default"),
             ("?target=nowhere", "'nowhere' is not a dispenser's address; right would be HOST[:PORT]/UNIT"),
-            ("?target=127.0.0.1:1/1&module=acme", "unknown module 'acme'; the register maps are: default"),
+            ("?target=127.0.0.1:1/1&module=acme", "unknown module 'acme'; the register maps are: "),
         ):
             status, text = await exporter.get(f"/probe{query}")
             assert (status, text.startswith(sentence)) == (400, True), text
@@ -163,5 +163,6 @@ async def test_read_prints_what_a_device_says() -> None:
         status, _, err = await run_to_end("read", "127.0.0.1:1/1")
         assert (status, err) == (
             1,
-            "error: 127.0.0.1:1/1 cannot be read (connect): 127.0.0.1:1 does not accept connections\n",
+            "error: 127.0.0.1:1/1 cannot be read (connect): 127.0.0.1:1 does not accept connections: "
+            "connection refused\n",
         )

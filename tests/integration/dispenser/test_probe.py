@@ -1,6 +1,7 @@
 """A probe against gateways that behave, and against those that do not."""
 
 import asyncio
+import ssl
 import struct
 import time
 from collections.abc import AsyncIterator, Callable
@@ -10,32 +11,35 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from exporters.dispenser.address import parse_address
-from exporters.dispenser.modbus import Line, LineMetrics
-from exporters.dispenser.plan import plan_reads
-from exporters.dispenser.probe import Module, Probe, probe
-from exporters.dispenser.registermap import Identity, Place, RegisterMap, Value
+from exporters.dispenser.decode import Discarded
+from exporters.dispenser.device import Device
+from exporters.dispenser.line import Line, LineMetrics
+from exporters.dispenser.module import Module
+from exporters.dispenser.probe import Probe
+from exporters.dispenser.registermap import Identity, Place, RegisterMap, Traits, Value
 from tapwatch.catalogue import DISPENSER_AMBIENT_TEMPERATURE, DISPENSER_ERROR_CODE
 from tapwatch.errors import PollReason
 from tests.integration.dispenser.gateway import Gateway, Question, serving
 
 
 def a_module(*, identity: int | None = None) -> Module:
-    """Two blocks: i0 and i1 together, i5 apart."""
+    """Two blocks: i0 and i1 together, i5 apart; what lies between must not be read."""
     values = (
-        Value(Place("input", 1), "s16", "ABCD", 0.1, None, None, DISPENSER_AMBIENT_TEMPERATURE, {}),
-        Value(Place("input", 5), "u16", "ABCD", 1, None, None, DISPENSER_ERROR_CODE, {}),
+        Value(Place("input", 1), "s16", "ABCD", DISPENSER_AMBIENT_TEMPERATURE, {}, scale=0.1),
+        Value(Place("input", 5), "u16", "ABCD", DISPENSER_ERROR_CODE, {}),
     )
-    place = Place("input", 0)
-    register_map = RegisterMap("test", "", "ABCD", Identity(place, "u16", identity) if identity else None, values)
-    return Module(register_map, plan_reads(register_map))
+    found = Identity(Place("input", 0), "u16", identity) if identity else None
+    return Module(RegisterMap("test", "", "ABCD", found, values, Traits(holes="forbid")))
 
 
 MODULE = a_module()
+TLS = ssl.create_default_context()
 
 
 @asynccontextmanager
-async def line_to(address: str) -> AsyncIterator[Line]:
-    line = Line(parse_address(f"{address}/1").gateway, LineMetrics(CollectorRegistry()))
+async def line_to(address: str, registry: CollectorRegistry | None = None) -> AsyncIterator[Line]:
+    gateway = parse_address(f"{address}/1").gateway
+    line = Line(gateway, 1, TLS, LineMetrics(registry or CollectorRegistry()))
     try:
         yield line
     finally:
@@ -43,11 +47,12 @@ async def line_to(address: str) -> AsyncIterator[Line]:
 
 
 async def ask(line: Line, unit: int = 1, *, module: Module = MODULE, budget: float = 2, timeout: float = 0.2) -> Probe:  # noqa: ASYNC109 - as the exporter's
-    return await probe(line, unit, module, budget, timeout)
+    result, _ = await Device(unit, module, line, timeout).probe(budget)
+    return result
 
 
 def values_of(result: Probe) -> list[float]:
-    return [sample.value for decoded in result.decoded for sample in decoded.samples]
+    return [float(text) for text in result.reading.texts if text is not None]
 
 
 def reason_of(result: Probe) -> str | None:
@@ -71,13 +76,11 @@ async def test_a_probe_reads_every_block_over_one_connection() -> None:
 
 async def test_a_kept_connection_that_the_gateway_closed_is_replaced_unnoticed() -> None:
     registry = CollectorRegistry()
-    async with serving(echo_address) as gateway:
-        line = Line(parse_address(f"{gateway.address}/1").gateway, LineMetrics(registry))
+    async with serving(echo_address) as gateway, line_to(gateway.address, registry) as line:
         await ask(line)
         gateway.hang_up()
         await asyncio.sleep(0.05)
         result = await ask(line)
-        line.close()
     assert result.error is None
     assert gateway.connections == 2
     assert registry.get_sample_value("tapwatch_gateway_connections_total") == 2
@@ -169,9 +172,35 @@ async def test_a_block_that_the_device_refuses_leaves_the_others() -> None:
     async with serving(refuse_the_second) as gateway, line_to(gateway.address) as line:
         result = await ask(line)
     assert values_of(result) == [0.1]
-    assert reason_of(result) == PollReason.EXCEPTION
-    assert "exception 2 (illegal data address)" in str(result.error)
+    assert list(result.reading.discarded.values()) == [Discarded.REFUSED]
+    assert result.error is None, "what can be read is right"
     assert gateway.connections == 1
+
+
+async def test_a_device_that_says_it_has_failed_is_down_with_what_it_did_answer() -> None:
+    async def fail_the_second(question: Question, writer: asyncio.StreamWriter) -> None:
+        if question.start == 5:
+            writer.write(question.refuse(4))
+        else:
+            await echo_address(question, writer)
+
+    async with serving(fail_the_second) as gateway, line_to(gateway.address) as line:
+        result = await ask(line)
+    assert values_of(result) == [0.1]
+    assert reason_of(result) == PollReason.EXCEPTION
+    assert "exception 4 (device failure)" in str(result.error)
+
+
+async def test_a_device_that_refuses_everything_is_down() -> None:
+    async def refuse(question: Question, writer: asyncio.StreamWriter) -> None:
+        writer.write(question.refuse(2))
+
+    async with serving(refuse) as gateway, line_to(gateway.address) as line:
+        device = Device(1, MODULE, line, 0.2)
+        first, _ = await device.probe(2)
+        second, _ = await device.probe(2)
+    assert reason_of(first) == reason_of(second) == PollReason.EXCEPTION
+    assert "exception 2 (illegal data address)" in str(first.error)
 
 
 async def test_a_device_of_another_model_gives_no_values() -> None:
@@ -217,7 +246,7 @@ async def test_a_probe_that_is_called_off_leaves_the_line_usable() -> None:
             await echo_address(question, writer)
 
     async with serving(behave) as gateway, line_to(gateway.address) as line:
-        task = asyncio.create_task(ask(line, timeout=5, budget=5))
+        task = asyncio.create_task(ask(line, timeout=0.5, budget=5))
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -230,12 +259,10 @@ async def test_coils_and_discrete_inputs_are_read_bit_by_bit() -> None:
     async def answer_bits(question: Question, writer: asyncio.StreamWriter) -> None:
         writer.write(question.frame(struct.pack(">BBB", question.function, 1, 0b101)))
 
-    values = tuple(
-        Value(Place("coil", at), "bit", "ABCD", 1, None, None, DISPENSER_ERROR_CODE, {"at": str(at)}) for at in range(3)
-    )
+    values = tuple(Value(Place("coil", at), "bit", "ABCD", DISPENSER_ERROR_CODE, {"at": str(at)}) for at in range(3))
     register_map = RegisterMap("coils", "", "ABCD", None, values)
     async with serving(answer_bits) as gateway, line_to(gateway.address) as line:
-        result = await ask(line, module=Module(register_map, plan_reads(register_map)))
+        result = await ask(line, module=Module(register_map))
     assert values_of(result) == [1, 0, 1]
     assert gateway.questions[0].function == 1
 
@@ -254,9 +281,6 @@ async def test_nothing_is_ever_written_to_a_device() -> None:
             place,
             "bit" if place.space in {"coil", "discrete"} else "u16",
             "ABCD",
-            1,
-            None,
-            None,
             DISPENSER_ERROR_CODE,
             {"space": place.space},
         )
@@ -264,7 +288,7 @@ async def test_nothing_is_ever_written_to_a_device() -> None:
     )
     register_map = RegisterMap("all", "", "ABCD", None, values)
     async with serving(note) as gateway, line_to(gateway.address) as line:
-        await ask(line, module=Module(register_map, plan_reads(register_map)))
+        await ask(line, module=Module(register_map))
     assert functions == {1, 2, 3, 4}
 
 

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporters.dispenser import words
-from exporters.dispenser.decode import Discarded, decode
+from exporters.dispenser.cost import cost_model
+from exporters.dispenser.decode import Discarded, MapDecoder
 from exporters.dispenser.mapfile import load_maps
 from exporters.dispenser.plan import plan_reads
-from exporters.dispenser.registermap import Bits, Place, RegisterMap, Series, Value
+from exporters.dispenser.registermap import Bits, Place, RegisterMap, Series, Traits, Value
 from exporters.dispenser.simulator.faults import DESCRIPTIONS, Fault
 from exporters.dispenser.simulator.physics import Water, used_dispenser
 from exporters.dispenser.simulator.readings import READINGS
@@ -20,7 +21,8 @@ from tapwatch import catalogue
 
 NOW = 1_790_000_000
 MAP = load_maps([])["default"]
-(READ,) = plan_reads(MAP)
+(READ,) = plan_reads(MAP, cost_model(None, Traits()))
+DECODER = MapDecoder(MAP)
 SCALED = [value for value in MAP.values if value.bits is None and value.value_label is None]
 
 
@@ -30,10 +32,21 @@ def read(registers: Registers, water: Water, faults: Collection[Fault] = ()) -> 
     return b"".join(register.to_bytes(2, "big") for register in answer)
 
 
+def number_type(value: Value) -> words.NumberType:
+    assert value.type != "string"
+    return value.type
+
+
 def round_trip(registers: Registers, water: Water, faults: Collection[Fault] = ()) -> tuple[dict[Series, float], int]:
-    decoded = list(decode(READ, read(registers, water, faults)))
-    samples = {(one.metric.name, one.labels): one.value for each in decoded for one in each.samples}
-    return samples, sum(each.discarded is not None for each in decoded)
+    reading = DECODER.reading()
+    DECODER.read_decoder(READ).decode(read(registers, water, faults), reading)
+    samples: dict[Series, float] = {}
+    for slot, text in zip(DECODER.slots, reading.texts, strict=True):
+        if text is not None and slot.value_label is not None:
+            samples[slot.metric.name, ((slot.value_label, text),)] = 1
+        elif text is not None:
+            samples[slot.metric.name, slot.labels] = float(text)
+    return samples, len(reading.discarded)
 
 
 def active(water: Water, faults: Collection[Fault] = ()) -> set[str]:
@@ -63,7 +76,7 @@ def test_every_register_of_the_default_map_has_a_believable_value(seed: int) -> 
 def test_every_register_of_the_default_map_reads_back_within_half_a_step(data: st.DataObject) -> None:
     readings: dict[Series, float] = {}
     for value in SCALED:
-        low, high = value.range or (0, words.limits(value.type)[1] * value.scale - value.scale)
+        low, high = value.range or (0, words.limits(number_type(value))[1] * value.scale - value.scale)
         readings[next(value.series)] = data.draw(st.floats(low, high))
     drawn = {series: lambda *_, reading=reading: reading for series, reading in readings.items()}
     registers = Registers(MAP, {**READINGS, **drawn})
@@ -79,7 +92,7 @@ def test_every_register_of_the_default_map_reads_back_within_half_a_step(data: s
 )
 def test_a_counter_starts_again_when_its_register_is_full(value: Value) -> None:
     (series,) = value.series
-    full = int(words.limits(value.type)[1])  # all ones stand for no value, so it is never counted up to
+    full = int(words.limits(number_type(value))[1])  # all ones stand for no value, so it is never counted up to
     for steps, shown in ((full - 1, full - 1), (full, 0), (full + 42, 42)):
         registers = Registers(MAP, {**READINGS, series: lambda *_, steps=steps: steps * value.scale})
         samples, discarded = round_trip(registers, Water())
@@ -108,7 +121,7 @@ def test_a_read_may_begin_and_end_anywhere() -> None:
 def test_coils_and_floats_are_written_too() -> None:
     def value(place: str, word_type: words.WordType, metric: catalogue.Metric, bits: Bits | None = None) -> Value:
         labels = {} if bits else {"outlet": "hot"}
-        return Value(Place.parse(place), word_type, "CDAB", 1, None, None, metric, labels, bits)
+        return Value(Place.parse(place), word_type, "CDAB", metric, labels, bits=bits)
 
     temperature = value("h10", "f32", catalogue.DISPENSER_WATER_TEMPERATURE)
     leak = value("c3", "bit", catalogue.DISPENSER_FAULT, Bits("fault", ("leak",)))
@@ -169,8 +182,9 @@ def test_worn_filters_have_hardly_any_life_left_and_let_through_dirt() -> None:
 
 def test_a_broken_sensor_has_no_value() -> None:
     raw = read(Registers(MAP), Water(), [Fault.SENSOR])
-    (hot,) = (each for each in decode(READ, raw) if each.value.place.number == 2)
-    assert hot.discarded is Discarded.NOT_AVAILABLE
+    explained = DECODER.read_decoder(READ).explain(raw, DECODER.reading())
+    (hot,) = (each for each in explained if each.value.place.number == 2)
+    assert hot.rendered.discarded is Discarded.NOT_AVAILABLE
 
 
 def test_another_model_says_so() -> None:

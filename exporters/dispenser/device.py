@@ -1,0 +1,302 @@
+"""A device: one unit behind a gateway, read by one module. Probing it never raises."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
+
+from prometheus_client import CollectorRegistry
+
+from exporters.dispenser.address import DeviceAddress
+from exporters.dispenser.cost import CostModel, cost_model
+from exporters.dispenser.decode import Discarded, ReadDecoder
+from exporters.dispenser.framing import FUNCTIONS, Question, RefusedError
+from exporters.dispenser.learned import Learned, halves
+from exporters.dispenser.line import Line, LineMetrics, Terms
+from exporters.dispenser.module import Module, Plan
+from exporters.dispenser.plan import Read, joined, spans_of
+from exporters.dispenser.probe import Probe
+from exporters.dispenser.registermap import Refresh, Span
+from exporters.dispenser.unit import Breaker, Patience
+from tapwatch.errors import PollError, PollReason
+
+_ILLEGAL_FUNCTION, _ILLEGAL_ADDRESS, _ILLEGAL_VALUE = 1, 2, 3
+_STILL_WORKING, _BUSY, _TARGET_SILENT = 5, 6, 11
+_BUSY_PAUSES = (0.1, 0.2, 0.4, 0.8)
+"""Seconds until a busy device is asked again; others are asked meanwhile."""
+_MOST_REFUSALS = 8
+"""A device that refused so many requests and answered none is not asked further in this probe."""
+_SILENT = frozenset((PollReason.TIMEOUT, PollReason.GARBLED))
+
+_arrivals = count()
+
+
+class Device:
+    """What is known of one device between probes."""
+
+    def __init__(self, unit: int, module: Module, line: Line, timeout: float) -> None:
+        """`timeout` is the longest wait for one answer in seconds, where the module's map says no other."""
+        traits = module.map.traits
+        self.unit = unit
+        self.module = module
+        self.line = line
+        self.cost: CostModel = cost_model(line.gateway.serial, traits)
+        self.limit = traits.timeout or timeout
+        self.patience = Patience()
+        self.breaker = Breaker()
+        self.learned = Learned(traits, now)
+        self._last = Probe(module, module.decoder.reading())
+        self._last_at = float("-inf")
+        self._read_at: dict[Refresh, float] = {}
+        self._under_way: asyncio.Task[Probe] | None = None
+
+    async def probe(self, budget: float, *, reuse: float = 0.0, has_neighbours: bool = False) -> tuple[Probe, bool]:
+        """Read it within `budget` seconds, waiting in line included; and whether the reading is shared.
+
+        Probes that come while another is under way share its result, and so do those that come at most `reuse` seconds
+        after it ended. A unit that was silent lately is not asked each time when it `has_neighbours`, which would wait.
+        """
+        if self._under_way is None:
+            if now() - self._last_at < reuse:
+                return self._last, True
+            self._under_way = asyncio.create_task(self._probe(budget, has_neighbours=has_neighbours))
+            self._under_way.add_done_callback(self._note_end)
+            return await asyncio.shield(self._under_way), False
+        try:
+            async with asyncio.timeout(budget):
+                return await asyncio.shield(self._under_way), True
+        except TimeoutError:
+            error = PollError(PollReason.QUEUE, "an earlier probe of the same device was still under way")
+            return Probe(self.module, self.module.decoder.reading(), error), True
+
+    async def explain(self, budget: float) -> Probe:
+        """Read it for people: what was asked and answered, and what each register held."""
+        return await _Attempt(self, budget, explains=True).run()
+
+    def due(self) -> frozenset[Refresh]:
+        """What has to be read again now."""
+        ages, never = self.module.map.max_age, float("-inf")
+        return frozenset(
+            one
+            for one in self.module.refreshes
+            if one == "always" or now() - self._read_at.get(one, never) >= ages[one]
+        )
+
+    def note_reading(self, result: Probe, fresh: frozenset[Refresh]) -> None:
+        """Keep a good reading; values that were not read again are taken from the last one."""
+        slow = self.module.refreshes - fresh
+        if slow:
+            result.cached = self.module.keep(self._last.reading.texts, result.reading.texts, slow)
+        self._last = result
+        self._read_at.update(dict.fromkeys(fresh, now()))
+
+    async def _probe(self, budget: float, *, has_neighbours: bool) -> Probe:
+        if has_neighbours and self.breaker.error is not None and self.breaker.is_open(now()):
+            return Probe(self.module, self.module.decoder.reading(), self.breaker.error, suspended=True)
+        return await _Attempt(self, budget, explains=False).run()
+
+    def _note_end(self, task: "asyncio.Task[Probe]") -> None:
+        self._under_way = None
+        if not task.cancelled() and task.result().error is None:
+            self._last_at = now()
+
+
+async def read_once(address: DeviceAddress, module: Module, seconds: float, tls: ssl.SSLContext) -> Probe:
+    """Read a device for people, over a connection of its own."""
+    line = Line(address.gateway, seconds, tls, LineMetrics(CollectorRegistry()))
+    try:
+        return await Device(address.unit, module, line, seconds).explain(seconds)
+    finally:
+        line.close()
+
+
+class _Attempt:
+    """One probe, from its plan to its reading."""
+
+    def __init__(self, device: Device, budget: float, *, explains: bool) -> None:
+        self._device = device
+        self._started = now()
+        self._deadline = self._started + budget
+        self._turn = int(device.breaker.on_trial), next(_arrivals)
+        self._explains = explains
+        self._answers: list[tuple[ReadDecoder, bytes]] = []
+        self._refusal: RefusedError | None = None
+        self._refusals = 0
+        self._result = Probe(device.module, device.module.decoder.reading())
+
+    async def run(self) -> Probe:
+        device, result = self._device, self._result
+        plan = self._plan()
+        try:
+            if device.breaker.on_trial:
+                await self._knock(plan.reads[0].read)
+            await self._read_all(plan.reads)
+        except PollError as error:
+            result.error = error
+            if error.reason in _SILENT:
+                device.breaker.note_silence(error, now())
+        if result.error is None and not self._answers:
+            result.error = self._refusal or PollError(PollReason.EXCEPTION, "the device refuses every register")
+            device.learned.forget()
+        self._decode()
+        if result.error is None:
+            device.breaker.note_success()
+            limits = device.learned.limits
+            missing = device.module.plan(device.cost, limits, plan.fresh).missing
+            result.reading.discarded |= dict.fromkeys(missing, Discarded.REFUSED)
+            device.note_reading(result, plan.fresh)
+        result.seconds = now() - self._started
+        return result
+
+    def _plan(self) -> Plan:
+        device = self._device
+        plan = device.module.plan(device.cost, device.learned.limits, device.due())
+        if not plan.reads:  # everything was refused before; perhaps it is another device now
+            device.learned.forget()
+            plan = device.module.plan(device.cost, device.learned.limits, device.due())
+        return plan
+
+    async def _knock(self, read: Read) -> None:
+        """Ask a silent unit a short question, when nobody else wants to. Raises PollError unless it answers."""
+        with suppress(RefusedError):  # then it lives
+            await self._ask(Read(read.start, 1, ()))
+        self._turn = 0, self._turn[1]
+        self._device.breaker.note_success()
+
+    async def _read_all(self, reads: Sequence[ReadDecoder]) -> None:
+        """The first one alone, as it tells the model. Raises PollError for the first failure."""
+        for read in reads[:1]:
+            await self._fetch(read)
+        if self._device.module.map.traits.in_flight == 1:
+            for read in reads[1:]:
+                await self._fetch(read)
+            return
+        ends = await asyncio.gather(*(self._fetch(read) for read in reads[1:]), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+
+    async def _fetch(self, decoder: ReadDecoder) -> bool:
+        """Whether the whole range could be read; one that was refused is divided until it is known why."""
+        read = decoder.read
+        try:
+            raw = await self._ask(read)
+        except RefusedError as error:
+            self._refusal = self._refusal or error
+            self._refusals += 1
+            if self._refusals >= _MOST_REFUSALS and not self._answers:
+                raise
+            if error.code in {_ILLEGAL_ADDRESS, _ILLEGAL_VALUE}:
+                await self._divide(read)
+            elif error.code == _ILLEGAL_FUNCTION:
+                for piece in self._pieces(read):
+                    self._device.learned.note_refused(piece)
+            else:
+                self._result.error = self._result.error or error  # it may well answer the other requests
+            return False
+        decoder.check_identity(raw)
+        self._device.learned.note_answered((read.start, read.count))
+        self._answers.append((decoder, raw))
+        return True
+
+    async def _divide(self, read: Read) -> None:
+        """Read what can be read of a refused range, and learn what cannot."""
+        learned, pieces = self._device.learned, self._pieces(read)
+        cut = halves((read.start, read.count), pieces)
+        if cut is None:
+            learned.note_refused(pieces[0] if pieces else (read.start, read.count))
+            return
+        whole = [await self._fetch(self._part(read, span)) for span in (cut.left, cut.right)]
+        if not all(whole):
+            return
+        if cut.gap is None or await self._answers_gap(cut.gap):
+            spans = self._pieces(None)
+            learned.note_too_long((read.start, read.count), spans, self._device.cost)
+        else:
+            learned.note_refused(cut.gap)
+
+    async def _answers_gap(self, gap: Span) -> bool:
+        """Whether registers that nobody wants can be read, so that they are no hole."""
+        try:
+            await self._ask(Read(*gap, ()))
+        except RefusedError:
+            return False
+        return True
+
+    def _pieces(self, read: Read | None) -> list[Span]:
+        """The numbers of the map that a range holds, or all, none overlapping another."""
+        register_map = self._device.module.map
+        wanted = [span for value in register_map.values for span in spans_of(value)]
+        if register_map.identity is not None:
+            wanted += spans_of(register_map.identity)
+        return joined(span for span in wanted if read is None or read.holds(*span))
+
+    def _part(self, read: Read, span: Span) -> ReadDecoder:
+        start, size = span
+        empty = Read(start, size, ())
+        values = tuple(value for value in read.values if empty.holds(value.place, value.width))
+        return self._device.module.decoder.read_decoder(Read(start, size, values))
+
+    async def _ask(self, read: Read) -> bytes:
+        """Ask, again where that can help, and note how it went. Raises PollError."""
+        begun, device = now(), self._device
+        try:
+            raw, seconds = await self._ask_patiently(read)
+        except PollError as error:
+            self._result.exchanges.append(f"{read}: {error.reason}: {error} ({now() - begun:.3f} s)")
+            raise
+        device.patience.note((read.start, read.count), seconds)
+        if self._explains:
+            self._result.exchanges.append(f"{read}: {raw.hex(' ', 2)} ({seconds:.3f} s)")
+        return raw
+
+    async def _ask_patiently(self, read: Read) -> tuple[bytes, float]:
+        pauses = iter(_BUSY_PAUSES)
+        repeated = self._device.breaker.on_trial
+        while True:
+            patience = self._device.limit if repeated else self._patience(read)
+            try:
+                return await self._ask_once(read, patience)
+            except RefusedError as error:
+                pause = next(pauses, None) if error.code in {_BUSY, _STILL_WORKING} else None
+                if error.code == _TARGET_SILENT:
+                    raise PollError(PollReason.TIMEOUT, f"the gateway had no answer from the unit: {error}") from error
+                if pause is None or now() + pause >= self._deadline:
+                    raise
+                await asyncio.sleep(pause)
+            except PollError as error:
+                hopeful = error.reason is PollReason.GARBLED or patience < self._device.limit
+                if repeated or not hopeful or error.reason not in _SILENT or now() >= self._deadline:
+                    raise
+                repeated = True
+                self._device.patience.forget()
+
+    def _patience(self, read: Read) -> float:
+        return self._device.patience.seconds((read.start, read.count), self._device.limit)
+
+    async def _ask_once(self, read: Read, patience: float) -> tuple[bytes, float]:
+        device = self._device
+        traits = device.module.map.traits
+        question = Question(device.unit, FUNCTIONS[read.start.space], read.start.number, read.count)
+        on_wire = device.cost.seconds(read.start.space, read.count)
+        self._result.requests += 1
+        terms = Terms(
+            self._turn, self._deadline, patience + on_wire, device.limit + on_wire, traits.idle, traits.in_flight
+        )
+        return await device.line.ask(question, terms)
+
+    def _decode(self) -> None:
+        """Everything that was answered, the exponents first."""
+        reading = self._result.reading
+        for decoder, raw in self._answers:
+            decoder.note_exponents(raw, reading)
+        for decoder, raw in self._answers:
+            decoder.decode(raw, reading)
+            if self._explains:
+                self._result.decoded += decoder.explain(raw, reading)
+
+
+def now() -> float:
+    """The running event loop's clock, in seconds."""
+    return asyncio.get_running_loop().time()

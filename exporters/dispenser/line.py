@@ -1,0 +1,465 @@
+"""The line to one gateway: a queue, a kept connection, and the certainty whose answer an answer is."""
+
+import asyncio
+import heapq
+import random
+import ssl
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Literal
+
+from prometheus_client import CollectorRegistry
+
+from exporters.dispenser.address import Gateway
+from exporters.dispenser.connection import Connection, Listener, connect
+from exporters.dispenser.framing import GarbledError, Question, RefusedError, RtuFraming, TcpFraming
+from tapwatch import catalogue
+from tapwatch.errors import PollError, PollReason
+from tapwatch.instruments import counter, gauge
+
+_STALE_SECONDS = 1.0
+"""A connection that was silent so long may be dead without our knowing."""
+_QUIET_SECONDS = 0.03
+"""RTU: the pause before a question that could take the last answer's double for its own."""
+_LARGEST_WINDOW = 16
+_PROOFS = 8
+"""Overlapping questions of different length that must be answered rightly before `learn` sends more at once."""
+_LARGEST_NOISE = 4096
+"""Bytes without an answer among them after which a gateway is not listened to any longer."""
+_LARGEST_GHOSTS = 16
+_NUMBERS = 1 << 16
+
+Turn = tuple[int, int]
+"""Who comes first: 0 for the living and 1 for a unit that was silent lately, then the order of arrival."""
+
+
+class LineMetrics:
+    """What all lines of a process count together."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.connections = counter(catalogue.GATEWAY_CONNECTIONS, registry)
+        self.connected = gauge(catalogue.GATEWAY_CONNECTED, registry)
+        self.requests = counter(catalogue.MODBUS_REQUESTS, registry)
+        self.strays = counter(catalogue.MODBUS_STRAYS, registry)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a question may cost: all in seconds."""
+
+    turn: Turn
+    deadline: float
+    """By the event loop's clock."""
+    patience: float
+    """How long the answer is waited for, where the last question was answered."""
+    limit: float
+    """The same after one that was not: the gateway may still be waiting for that one's unit."""
+    rest: float = 0.0
+    """How long the gateway is left alone before."""
+    in_flight: int | Literal["learn"] = 1
+
+
+@dataclass(order=True, slots=True)
+class _Ask:
+    """A question, from the queue to its answer."""
+
+    turn: Turn
+    arrival: int
+    question: Question = field(compare=False)
+    terms: Terms = field(compare=False)
+    answer: "asyncio.Future[tuple[bytes, float]]" = field(compare=False)
+    sentinel: Question | None = field(default=None, compare=False)
+    """Asked first, where an older answer could be taken for this one's."""
+    timer: asyncio.TimerHandle | None = field(default=None, compare=False)
+    queued: float = field(default=0.0, compare=False)
+    sent: float = field(default=0.0, compare=False)
+    repeated: bool = field(default=False, compare=False)
+    overtaken: bool = field(default=False, compare=False)
+    """A later question was answered before it."""
+
+    @property
+    def now_asking(self) -> Question:
+        return self.sentinel or self.question
+
+    def fail(self, error: PollError) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Line:
+    """The queue and the kept connection of one gateway.
+
+    On RTU framing an answer is known by its unit, function and length alone. So a question that looks like one whose
+    answer is still outstanding, or like one that was answered twice, is preceded by a question of another length:
+    devices answer in order, so when that one is answered, nothing older is on the way.
+    """
+
+    def __init__(self, gateway: Gateway, connect_seconds: float, tls: ssl.SSLContext, metrics: LineMetrics) -> None:
+        self.gateway = gateway
+        self.requests = 0
+        """Sent since the line exists."""
+        self.window = Window()
+        self._connect_seconds = connect_seconds
+        self._tls = tls
+        self._metrics = metrics
+        self._framing: TcpFraming | RtuFraming = TcpFraming()
+        self._connection: Connection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._queue: list[_Ask] = []
+        self._arrivals = count()
+        self._number = random.randrange(_NUMBERS)  # noqa: S311 - so that a restart does not repeat the last numbers
+        self._outstanding: dict[int, _Ask] = {}
+        self._ghosts: dict[int, set[int]] = {}
+        """RTU: by unit, the lengths of answers that can come without being asked for."""
+        self._doubtful = False
+        self._heard = 0.0
+        self._heard_bytes = 0
+        self._last_shape: tuple[int, int, int] | None = None
+        self._pump_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return bool(self._outstanding or self._queue)
+
+    async def ask(self, question: Question, terms: Terms) -> tuple[bytes, float]:
+        """The answer's data, two bytes for each register, coil or discrete input, and how many seconds it took.
+
+        Raises PollError.
+        """
+        loop = asyncio.get_running_loop()
+        ask = _Ask(terms.turn, next(self._arrivals), question, terms, loop.create_future(), queued=loop.time())
+        heapq.heappush(self._queue, ask)
+        self._pump()
+        if not ask.sent and not ask.answer.done():
+            ask.timer = loop.call_at(terms.deadline, self._give_up, ask)
+        return await ask.answer
+
+    def close(self) -> None:
+        """Close the connection; whoever still waits is told so."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        self._drop_connection()
+        for ask in (*self._outstanding.values(), *self._queue):
+            ask.fail(PollError(PollReason.DISCONNECT, "the line was closed"))
+        self._outstanding.clear()
+        self._queue.clear()
+
+    # The queue.
+
+    def _pump(self) -> None:
+        """Send whatever may be sent now."""
+        while self._queue:
+            ask = self._queue[0]
+            if ask.answer.done():  # given up, or called off
+                heapq.heappop(self._queue)
+                continue
+            if self._connection is None:
+                self._start_connecting()
+                return
+            if self._outstanding and not self._may_overlap(ask):
+                return
+            wait = self._rest_before(ask) - asyncio.get_running_loop().time()
+            if wait > 0:
+                self._pump_later(wait)
+                return
+            heapq.heappop(self._queue)
+            self._send(ask, self._connection)
+
+    def _may_overlap(self, ask: _Ask) -> bool:
+        """Whether a question may be sent before the last one's answer; to learn it, one of another length goes first.
+
+        A gateway that mixes up overlapping questions could give one unit's data for another's, so it has to prove that
+        it does not by answers that cannot be taken for each other.
+        """
+        if not self._framing.numbered:
+            return False
+        if len(self._outstanding) < self.window.size(ask.terms.in_flight):
+            return True
+        if ask.terms.in_flight != "learn" or not self.window.wants_proof or len(self._outstanding) > 1:
+            return False
+        other = next(iter(self._outstanding.values()))
+        if other.sentinel is None and ask.sentinel is None:
+            ask.sentinel = _of_other_length(ask.question, {other.question.data_bytes})
+            return True
+        return False
+
+    def _pump_later(self, seconds: float) -> None:
+        if self._pump_timer is not None:
+            self._pump_timer.cancel()
+        self._pump_timer = asyncio.get_running_loop().call_later(seconds, self._pump)
+
+    def _rest_before(self, ask: _Ask) -> float:
+        """When the line has had its rest."""
+        rest = ask.terms.rest
+        if self.gateway.serial is not None:
+            rest = max(rest, self.gateway.serial.silence_seconds)
+        if not self._framing.numbered and ask.question.shape == self._last_shape:
+            rest = max(rest, _QUIET_SECONDS)
+        return self._heard + rest
+
+    def _send(self, ask: _Ask, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        ghosts = self._ghosts.get(ask.question.unit)
+        if ghosts:
+            ask.sentinel = _of_other_length(ask.question, ghosts)
+        question = ask.now_asking
+        self._number = number = (self._number + 1) % _NUMBERS if self._framing.numbered else 0
+        if isinstance(self._framing, RtuFraming):
+            self._framing.expect(question)
+        self.requests += 1
+        self._metrics.requests.inc()
+        self._heard_bytes = 0
+        self._last_shape = question.shape
+        ask.sent = loop.time()
+        if ask.timer is not None:
+            ask.timer.cancel()
+            ask.timer = None
+        self._outstanding[number] = ask
+        connection.write(self._framing.encode(number, question))
+        self._watch_oldest()
+
+    def _watch_oldest(self) -> None:
+        """The gateway answers in order, so only the oldest question's time runs."""
+        ask = next(iter(self._outstanding.values()), None)
+        if ask is None or ask.timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        patience = ask.terms.limit if self._doubtful else ask.terms.patience
+        ask.timer = loop.call_at(min(now + patience, ask.terms.deadline), self._expire, ask)
+
+    # What can happen to a question.
+
+    def _received(self, data: bytes) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        self._heard_bytes += len(data)
+        if self._heard_bytes > _LARGEST_NOISE:
+            self._fail_outstanding(GarbledError(f"{self._heard_bytes} bytes came, and no valid answer among them"))
+            self._drop_connection()
+            self._pump()
+            return
+        try:
+            for number, unit, pdu in self._framing.feed(data):
+                self._take(number, unit, pdu)
+        except GarbledError as error:
+            self._fail_outstanding(error)
+            self._drop_connection()
+        self._pump()
+
+    def _take(self, number: int, unit: int, pdu: bytes) -> None:
+        """One whole answer has come: find its question."""
+        ask = self._outstanding.get(number)
+        if ask is None or (not self._framing.numbered and not _fits(ask.now_asking, unit, pdu)):
+            self._metrics.strays.inc()
+            if not self._framing.numbered:
+                self._note_ghost(unit, len(pdu) - 2)
+            return
+        oldest = next(iter(self._outstanding.values()))
+        oldest.overtaken = oldest is not ask
+        del self._outstanding[number]
+        self._doubtful = False
+        self._heard_bytes = 0
+        if ask.timer is not None:
+            ask.timer.cancel()
+            ask.timer = None
+        if ask.sentinel is not None:
+            self._take_sentinel(ask, unit, pdu)
+            return
+        try:
+            data = ask.question.data(unit, pdu)
+        except RefusedError as error:
+            ask.fail(error)
+        except GarbledError as error:
+            self._fail_all_for(error, ask)
+        else:
+            self.window.note_answer()
+            if not ask.answer.done():
+                ask.answer.set_result((data, self._heard - ask.sent))
+        self._watch_oldest()
+
+    def _take_sentinel(self, ask: _Ask, unit: int, pdu: bytes) -> None:
+        """What was asked first is answered: nothing older is on the way, and the question itself can be asked."""
+        if not _fits(ask.now_asking, unit, pdu):
+            self._fail_all_for(GarbledError(f"unit {unit} answered {ask.now_asking}"), ask)
+            return
+        self._ghosts.pop(unit, None)
+        self.window.note_proof()
+        ask.sentinel = None
+        self._queue_until_deadline(ask)
+
+    def _note_ghost(self, unit: int, data_bytes: int) -> None:
+        """An answer of this length can come without being asked for."""
+        ghosts = self._ghosts.setdefault(unit, set())
+        if len(ghosts) < _LARGEST_GHOSTS:
+            ghosts.add(data_bytes)
+
+    def _fail_all_for(self, error: PollError, ask: _Ask) -> None:
+        """An answer was wrong beyond doubt: nothing that comes over this connection can be trusted."""
+        self.window.shrink()
+        ask.fail(error)
+        self._fail_outstanding(error)
+        self._drop_connection()
+
+    def _expire(self, ask: _Ask) -> None:
+        """The oldest question was not answered in time. What comes now can be anybody's, so the connection goes."""
+        others = [one for one in self._outstanding.values() if one is not ask]
+        stale = self._heard > 0 and ask.sent - self._heard >= _STALE_SECONDS and not self._heard_bytes
+        overlapped = bool(others) or ask.overtaken
+        self._outstanding.clear()
+        self._doubtful = True
+        if not self._framing.numbered:
+            self._note_ghost(ask.question.unit, ask.now_asking.data_bytes)
+        if self.gateway.serial is None:
+            self._drop_connection()
+        if not ((overlapped or (stale and self.gateway.serial is None)) and self._repeat(ask)):
+            ask.fail(self._timed_out(ask))
+        if overlapped:
+            self.window.shrink()
+        for one in others:
+            if not self._repeat(one):
+                one.fail(PollError(PollReason.DISCONNECT, "the connection was closed after another unit's silence"))
+        self._pump()
+
+    def _timed_out(self, ask: _Ask) -> PollError:
+        waited = asyncio.get_running_loop().time() - ask.sent
+        if waited < ask.terms.patience and waited < ask.sent - ask.queued:
+            return self._too_busy()
+        if self._heard_bytes:
+            return GarbledError(f"{self._heard_bytes} bytes came, but no valid answer to the question")
+        return PollError(PollReason.TIMEOUT, "no answer in time")
+
+    def _give_up(self, ask: _Ask) -> None:
+        """The deadline came before the question's turn."""
+        if self._connecting is not None:
+            ask.fail(PollError(PollReason.CONNECT, f"{self.gateway} did not accept a connection in time"))
+        else:
+            ask.fail(self._too_busy())
+
+    def _too_busy(self) -> PollError:
+        return PollError(PollReason.QUEUE, f"{self.gateway} was busy with other units until the deadline")
+
+    def _repeat(self, ask: _Ask) -> bool:
+        """Ask once more, over a new connection; False when that was tried already, or is too late."""
+        if ask.repeated or asyncio.get_running_loop().time() >= ask.terms.deadline:
+            return False
+        ask.repeated, ask.sentinel, ask.overtaken = True, None, False
+        self._queue_until_deadline(ask)
+        return True
+
+    def _queue_until_deadline(self, ask: _Ask) -> None:
+        if ask.timer is not None:
+            ask.timer.cancel()
+        ask.timer = asyncio.get_running_loop().call_at(ask.terms.deadline, self._give_up, ask)
+        heapq.heappush(self._queue, ask)
+
+    def _fail_outstanding(self, error: PollError) -> None:
+        for ask in self._outstanding.values():
+            ask.fail(PollError(error.reason, str(error)))
+        self._outstanding.clear()
+
+    # The connection.
+
+    def _start_connecting(self) -> None:
+        if self._connecting is None:
+            self._connecting = asyncio.get_running_loop().create_task(self._connect())
+
+    async def _connect(self) -> None:
+        error: PollError | None = None
+        listener = Listener(self._received, self._lost)
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                self._connection = await connect(self.gateway, listener, self._tls)
+        except TimeoutError:
+            error = PollError(PollReason.CONNECT, f"{self.gateway} did not accept a connection in time")
+        except PollError as failure:
+            error = failure
+        finally:
+            self._connecting = None
+        if error is not None:
+            waiting, self._queue = self._queue, []
+            for ask in waiting:
+                ask.fail(PollError(error.reason, str(error)))
+            return
+        self._framing = TcpFraming() if self.gateway.transport in {"tcp", "tls"} else RtuFraming()
+        self._heard = 0.0
+        self._metrics.connections.inc()
+        self._metrics.connected.inc()
+        self._pump()
+
+    def _lost(self, error: Exception | None) -> None:
+        """The gateway closed the connection, or it broke."""
+        heard, waiting = self._heard_bytes, list(self._outstanding.values())
+        kept = self._heard > 0
+        self._outstanding.clear()
+        self._forget_connection()
+        for ask in waiting:
+            if not (kept and not heard and self._repeat(ask)):
+                ask.fail(PollError(PollReason.DISCONNECT, f"the gateway closed the connection{_because(error)}"))
+        self._pump()
+
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._forget_connection()
+
+    def _forget_connection(self) -> None:
+        self._connection = None
+        self._metrics.connected.dec()
+
+
+class Window:
+    """How many requests are sent before the first is answered."""
+
+    def __init__(self) -> None:
+        self._learned = 1
+        self._answers = 0
+        self._proofs = 0
+        self._ceiling = _LARGEST_WINDOW
+
+    def size(self, wanted: int | Literal["learn"]) -> int:
+        """The window for a question that allows `wanted`."""
+        return min(self._learned if wanted == "learn" else wanted, self._ceiling)
+
+    @property
+    def wants_proof(self) -> bool:
+        """Whether the gateway has still to prove that it keeps overlapping questions apart."""
+        return self._proofs < _PROOFS <= self._ceiling
+
+    def note_proof(self) -> None:
+        """Two overlapping questions were answered, each rightly."""
+        self._proofs += 1
+
+    def note_answer(self) -> None:
+        """A right answer: after a window full of them, `learn` tries one more."""
+        self._answers += 1
+        if self._proofs >= _PROOFS and self._answers > self._learned and self._learned < self._ceiling:
+            self._learned, self._answers = self._learned + 1, 0
+
+    def shrink(self) -> None:
+        """Requests in flight were lost or mixed up: from now on one at a time."""
+        self._learned = self._ceiling = 1
+
+
+def _of_other_length(question: Question, lengths: Collection[int]) -> Question:
+    """The shortest question to the same unit whose answer is of none of these lengths, nor of the question's own."""
+    counts = (replace(question, count=size) for size in count(1))
+    return next(one for one in counts if one.data_bytes not in {*lengths, question.data_bytes})
+
+
+def _fits(question: Question, unit: int, pdu: bytes) -> bool:
+    """Whether an RTU answer can be the question's: an exception always can, data only of the right length."""
+    try:
+        question.data(unit, pdu)
+    except GarbledError:
+        return False
+    except RefusedError:
+        return True
+    return True
+
+
+def _because(error: Exception | None) -> str:
+    return f": {error}" if error is not None else ""
