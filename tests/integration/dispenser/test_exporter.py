@@ -163,6 +163,8 @@ async def test_read_prints_what_a_device_says() -> None:
         status, _, err = await run_to_end("read", "127.0.0.1:1/1")
         assert (status, err) == (
             1,
-            "error: 127.0.0.1:1/1 cannot be read (connect): 127.0.0.1:1 does not accept connections: "
-            "connection refused\n",
+            (
+                "error: 127.0.0.1:1/1 cannot be read (connect): 127.0.0.1:1 does not accept connections: "
+                "connection refused\n"
+            ),
         )

@@ -1,0 +1,142 @@
+"""RTU framing, where nothing but unit, function and length tells whose answer an answer is."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from exporters.dispenser.address import parse_address
+from exporters.dispenser.device import Device
+from exporters.dispenser.framing import Question, RtuFraming
+from exporters.dispenser.line import Line, LineMetrics
+from exporters.dispenser.module import Module
+from exporters.dispenser.registermap import Place, RegisterMap, Traits, Value
+from tapwatch.catalogue import DISPENSER_ERROR_CODE
+from tapwatch.errors import PollReason
+from tests.integration.dispenser.rtu import Actions, Asked, RtuGateway, serving_rtu
+
+TLS = ssl.create_default_context()
+
+
+def module_at(*starts: int, size: int = 4) -> Module:
+    """Blocks of the same length, too far from each other to be read as one."""
+    values = tuple(
+        Value(Place("holding", start + offset), "u16", "ABCD", DISPENSER_ERROR_CODE, {"at": str(start + offset)})
+        for start in starts
+        for offset in range(size)
+    )
+    return Module(RegisterMap("test", "", "ABCD", None, values, Traits()))
+
+
+@asynccontextmanager
+async def line_to(gateway: RtuGateway) -> AsyncIterator[Line]:
+    line = Line(parse_address(f"{gateway.address}/1").gateway, 1, TLS, LineMetrics(CollectorRegistry()))
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+async def values(line: Line, *starts: int, unit: int = 1, timeout: float = 0.3) -> list[float] | PollReason:  # noqa: ASYNC109 - as the exporter's
+    result, _ = await Device(unit, module_at(*starts), line, timeout).probe(3)
+    if result.error is not None:
+        return result.error.reason
+    return [float(text) for text in result.reading.texts if text is not None]
+
+
+async def test_registers_are_read_over_one_connection() -> None:
+    async with serving_rtu(lambda asked: [(0, asked.own_numbers())]) as gateway, line_to(gateway) as line:
+        assert await values(line, 100) == [100, 101, 102, 103]
+        assert await values(line, 500) == [500, 501, 502, 503]
+    assert (gateway.connections, len(gateway.asked)) == (1, 2)
+
+
+@pytest.mark.parametrize("delay", [0.35, 0.5, 0.7])
+async def test_a_late_answer_is_never_taken_for_the_next_questions(delay: float) -> None:
+    """The gateway passes it on to whoever is connected by then, so that closing the connection does not help."""
+    first = True
+
+    def behave(asked: Asked) -> Actions:
+        nonlocal first
+        was_first, first = first, False
+        return [(delay if was_first else 0.4, asked.own_numbers())]
+
+    async with serving_rtu(behave) as gateway, line_to(gateway) as line:
+        assert await values(line, 100) is PollReason.TIMEOUT
+        assert await values(line, 500, timeout=1) == [500, 501, 502, 503]
+    assert gateway.asked[1].count != 4, "a question of another length went first"
+
+
+async def test_an_answer_that_comes_twice_is_never_taken_for_the_next_questions() -> None:
+    def behave(asked: Asked) -> Actions:
+        return [(0, asked.own_numbers()), (0.01, asked.own_numbers())]
+
+    async with serving_rtu(behave) as gateway, line_to(gateway) as line:
+        for _ in range(5):
+            assert await values(line, 100, 500, 900) == [
+                *range(100, 104),
+                *range(500, 504),
+                *range(900, 904),
+            ]
+
+
+async def test_noise_and_the_echo_of_the_question_are_no_answer() -> None:
+    def behave(asked: Asked) -> Actions:
+        echo = RtuFraming.encode(0, Question(asked.unit, asked.function, asked.start, asked.count))
+        return [(0, b"\x00\xff" + echo + b"\xff" + asked.own_numbers())]
+
+    async with serving_rtu(behave) as gateway, line_to(gateway) as line:
+        assert await values(line, 100) == [100, 101, 102, 103]
+
+
+async def test_another_units_frame_between_question_and_answer_is_left_out() -> None:
+    """Even when its data holds what looks like the right answer."""
+
+    def behave(asked: Asked) -> Actions:
+        fake = asked.answer(9, 9, 9, 9)
+        padded = fake + bytes(len(fake) % 2)
+        numbers = [int.from_bytes(padded[at : at + 2], "big") for at in range(0, len(padded), 2)]
+        stray = Asked(asked.unit + 1, asked.function, 0, 0).answer(*numbers)
+        return [(0, stray + asked.own_numbers())]
+
+    async with serving_rtu(behave) as gateway, line_to(gateway) as line:
+        assert await values(line, 100) == [100, 101, 102, 103]
+
+
+@pytest.mark.parametrize("size", [1, 3])
+async def test_an_answer_may_come_in_pieces(size: int) -> None:
+    def behave(asked: Asked) -> Actions:
+        frame = asked.own_numbers()
+        return [(at * 0.001, frame[at : at + size]) for at in range(0, len(frame), size)]
+
+    async with serving_rtu(behave) as gateway, line_to(gateway) as line:
+        assert await values(line, 100) == [100, 101, 102, 103]
+
+
+async def test_a_broken_frame_is_told_as_garbled() -> None:
+    def behave(asked: Asked) -> Actions:
+        frame = bytearray(asked.own_numbers())
+        frame[5] ^= 0x10
+        return [(0, bytes(frame))]
+
+    async with serving_rtu(behave) as gateway, line_to(gateway) as line:
+        assert await values(line, 100) is PollReason.GARBLED
+
+
+async def test_a_stream_without_an_end_is_cut() -> None:
+    async with serving_rtu(lambda _: [(0, b"\x55" * 100_000)]) as gateway, line_to(gateway) as line:
+        assert await values(line, 100, timeout=2) is PollReason.GARBLED
+        assert not line.busy
+
+
+async def test_a_living_unit_answers_while_the_line_recovers_from_a_silent_one() -> None:
+    def behave(asked: Asked) -> Actions:
+        return [] if asked.unit == 2 else [(0, asked.own_numbers())]
+
+    async with serving_rtu(behave) as gateway, line_to(gateway) as line:
+        silent, living = await asyncio.gather(values(line, 100, unit=2), values(line, 100, unit=1))
+    assert silent is PollReason.TIMEOUT
+    assert living == [100, 101, 102, 103]
