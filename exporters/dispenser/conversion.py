@@ -65,11 +65,12 @@ class Reading:
 
     def overlaps(self, other: "Reading") -> bool:
         """Whether they share some registers, but not all."""
-        mine, theirs = self._span, other._span
+        mine, theirs = self.span, other.span
         return self.place.space == other.place.space and mine != theirs and mine[0] < theirs[1] and theirs[0] < mine[1]
 
     @property
-    def _span(self) -> tuple[int, int]:
+    def span(self) -> tuple[int, int]:
+        """The number of its first register, and the one after its last."""
         return self.place.number, self.place.number + words.width(self.type)
 
 
@@ -106,7 +107,7 @@ def _reading(index: int, metric: PeerMetric, rule: BitRule) -> Reading:
         return Reading(index, metric, place, "bit", "ABCD", None)
     word_type = _TYPES[metric.data_type]
     if place.number + words.width(word_type) - 1 > LARGEST_REGISTER:
-        raise _LeftOutError(f"a {metric.data_type} at {place} reaches past the last register, {LARGEST_REGISTER}")
+        raise _LeftOutError(f"{metric.data_type} at {place} reaches past the last register, {LARGEST_REGISTER}")
     bit = _bit(metric, rule) if metric.data_type == "bool" else None
     return Reading(index, metric, place, word_type, _order(metric, word_type), bit)
 

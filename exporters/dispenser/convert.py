@@ -27,6 +27,8 @@ class ConvertedMap:
     text: str
     metrics: int
     """How many of the module's metrics it holds."""
+    of: int
+    """How many the module has."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,8 @@ class Conversion:
     """What is different, or could not be converted, in the order of the file."""
 
 
-def convert(path: Path, rule: BitRule) -> Conversion:
-    """The register maps for the modules of a settings file; raises ConfigError when modbus_exporter refuses the file."""
-    settings = read_peer_settings(path)
+def convert(settings: PeerSettings, rule: BitRule) -> Conversion:
+    """The register maps for the modules of a settings file."""
     maps: dict[str, ConvertedMap] = {}
     warnings = [
         settings.document.fault(place, "does nothing in modbus_exporter 0.4.1, and is left out")
@@ -51,7 +52,7 @@ def convert(path: Path, rule: BitRule) -> Conversion:
         if file in maps:
             warnings.append(_warning(settings, number, (None, "is left out: an earlier one has the same name or file")))
             continue
-        found, notes = _convert_module(module, file, path, rule)
+        found, notes = _convert_module(module, file, settings.document.file, rule)
         if file != f"{module.name}.yaml":
             notes.append((None, f"is named {Path(file).stem} here, as a map is named like its file"))
         warnings += [_warning(settings, number, note) for note in notes]
@@ -61,15 +62,15 @@ def convert(path: Path, rule: BitRule) -> Conversion:
 
 
 def _convert_module(
-    module: PeerModule, file: str, source: Path, rule: BitRule
+    module: PeerModule, file: str, source: str, rule: BitRule
 ) -> tuple[ConvertedMap | None, list[Note]]:
     readings, notes = convertible(module, rule)
     notes += notes_on(readings, rule)
     if not readings:
         return None, [*notes, (None, "is left out: none of its metrics could be converted")]
-    text = map_text(module, readings, source.name)
+    text = map_text(module, readings, Path(source).name)
     parse_map(parse_document(text, file), Path(file))  # what is written can be read
-    return ConvertedMap(file, text, len(readings)), notes
+    return ConvertedMap(file, text, len(readings), len(module.metrics)), notes
 
 
 def _warning(settings: PeerSettings, number: int, note: Note) -> Fault:
@@ -112,7 +113,7 @@ def command(files: tuple[Path, ...], output_dir: Path | None, overwrite: bool, r
     maps: list[ConvertedMap] = []
     for file in files:
         with faults.collect():
-            result = convert(file, rule)
+            result = convert(read_peer_settings(file), rule)
             maps += result.maps
             for warning in result.warnings:
                 click.echo(f"warning: {warning}", err=True)
@@ -131,7 +132,7 @@ def _write(maps: list[ConvertedMap], folder: Path, *, overwrite: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for one, path in zip(maps, paths, strict=True):
         path.write_text(one.text, encoding="utf-8")
-        click.echo(f"{path}: {one.metrics} metrics")
+        click.echo(f"{path}: {one.metrics} of {one.of} metrics")
 
 
 def _write_faults(paths: list[Path], *, overwrite: bool) -> Iterator[Fault]:

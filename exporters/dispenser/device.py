@@ -137,8 +137,11 @@ class _Attempt:
             if error.reason in _SILENT:
                 device.breaker.note_silence(error, now())
         if result.error is None and not self._answers:
-            result.error = self._refusal or PollError(PollReason.EXCEPTION, "the device refuses every register")
-            device.learned.forget()
+            result.error = self._refusal
+        if self._refusal is not None and not self._answers:
+            device.learned.forget()  # a device that starts up refuses everything, too
+        elif device.learned.is_unsettled:
+            device.learned.settle(self._pieces(None), device.cost)
         self._decode()
         if result.error is None:
             device.breaker.note_success()
@@ -211,8 +214,7 @@ class _Attempt:
         if not all(whole):
             return
         if cut.gap is None or await self._answers_gap(cut.gap):
-            spans = self._pieces(None)
-            learned.note_too_long((read.start, read.count), spans, self._device.cost)
+            learned.note_too_long((read.start, read.count))
         else:
             learned.note_refused(cut.gap)
 

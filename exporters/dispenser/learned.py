@@ -50,6 +50,7 @@ class Learned:
         """The longest range that was answered, of bits and of words."""
         self._refused_length: dict[bool, int] = {}
         """The shortest range that was refused for its length alone."""
+        self._unsettled: set[bool] = set()
 
     @property
     def limits(self) -> Limits:
@@ -58,37 +59,51 @@ class Learned:
             self.forget()
         return self._limits
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether something was learned that the next plan should know."""
+        return bool(self._unsettled)
+
     def forget(self) -> None:
         """Begin anew, with what the map says."""
         self._limits = self._initial
         self._longest.clear()
         self._refused_length.clear()
+        self._unsettled.clear()
 
     def note_answered(self, span: Span) -> None:
         """A range was answered."""
         kind = _is_bits(span)
         if span[1] > self._longest.get(kind, 0):
             self._longest[kind] = span[1]
+            self._unsettled |= {kind} & self._refused_length.keys()
 
     def note_refused(self, span: Span) -> None:
         """A range was refused for what is in it: a number that the device does not have, or a hole."""
         self._note()
         self._limits = replace(self._limits, refused=self._limits.refused | {span})
 
-    def note_too_long(self, span: Span, spans: list[Span], cost: CostModel) -> None:
-        """A range was refused for its length; `spans` are all that the map's next plan has to cover.
-
-        The next plan tries a length between what was answered and what was refused, while that can spare a request.
-        """
+    def note_too_long(self, span: Span) -> None:
+        """A range was refused for its length."""
         self._note()
         kind = _is_bits(span)
-        refused = self._refused_length[kind] = min(span[1], self._refused_length.get(kind, span[1]))
-        safe = min(self._longest.get(kind, 1), refused - 1)
-        safe_limits, best_limits = self._capped(kind, safe), self._capped(kind, refused - 1)
-        if len(cheapest_ranges(spans, cost, best_limits)) < len(cheapest_ranges(spans, cost, safe_limits)):
-            self._limits = self._capped(kind, (safe + refused) // 2)
-        else:
-            self._limits = safe_limits
+        self._refused_length[kind] = min(span[1], self._refused_length.get(kind, span[1]))
+        self._unsettled.add(kind)
+
+    def settle(self, spans: list[Span], cost: CostModel) -> None:
+        """After a probe: decide on the length that the next plan may ask for; `spans` are what it has to cover.
+
+        It tries one between what was answered and what was refused, while that can spare a request.
+        """
+        for kind in self._unsettled:
+            refused = self._refused_length[kind]
+            safe = min(self._longest.get(kind, 1), refused - 1)
+            safe_limits, best_limits = self._capped(kind, safe), self._capped(kind, refused - 1)
+            if len(cheapest_ranges(spans, cost, best_limits)) < len(cheapest_ranges(spans, cost, safe_limits)):
+                self._limits = self._capped(kind, (safe + refused) // 2)
+            else:
+                self._limits = safe_limits
+        self._unsettled.clear()
 
     def _capped(self, bits: bool, largest: int) -> Limits:  # noqa: FBT001 - which of the two caps
         return replace(self._limits, bits=largest) if bits else replace(self._limits, words=largest)

@@ -75,8 +75,8 @@ class _Ask:
     queued: float = field(default=0.0, compare=False)
     sent: float = field(default=0.0, compare=False)
     repeated: bool = field(default=False, compare=False)
-    overtaken: bool = field(default=False, compare=False)
-    """A later question was answered before it."""
+    overlapped: bool = field(default=False, compare=False)
+    """Another question was under way at the same time."""
 
     @property
     def now_asking(self) -> Question:
@@ -175,7 +175,7 @@ class Line:
         A gateway that mixes up overlapping questions could give one unit's data for another's, so it has to prove that
         it does not by answers that cannot be taken for each other.
         """
-        if not self._framing.numbered:
+        if not self._framing.numbered or ask.repeated or any(one.repeated for one in self._outstanding.values()):
             return False
         if len(self._outstanding) < self.window.size(ask.terms.in_flight):
             return True
@@ -206,6 +206,8 @@ class Line:
         ghosts = self._ghosts.get(ask.question.unit)
         if ghosts:
             ask.sentinel = _of_other_length(ask.question, ghosts)
+        for one in self._outstanding.values():
+            one.overlapped = ask.overlapped = True
         question = ask.now_asking
         self._number = number = (self._number + 1) % _NUMBERS if self._framing.numbered else 0
         if isinstance(self._framing, RtuFraming):
@@ -258,8 +260,6 @@ class Line:
             if not self._framing.numbered:
                 self._note_ghost(unit, len(pdu) - 2)
             return
-        oldest = next(iter(self._outstanding.values()))
-        oldest.overtaken = oldest is not ask
         del self._outstanding[number]
         self._doubtful = False
         self._heard_bytes = 0
@@ -276,6 +276,8 @@ class Line:
         except GarbledError as error:
             self._fail_all_for(error, ask)
         else:
+            if ask.repeated and ask.overlapped:  # lost among others, answered alone
+                self.window.shrink()
             self.window.note_answer()
             if not ask.answer.done():
                 ask.answer.set_result((data, self._heard - ask.sent))
@@ -308,17 +310,14 @@ class Line:
         """The oldest question was not answered in time. What comes now can be anybody's, so the connection goes."""
         others = [one for one in self._outstanding.values() if one is not ask]
         stale = self._heard > 0 and ask.sent - self._heard >= _STALE_SECONDS and not self._heard_bytes
-        overlapped = bool(others) or ask.overtaken
         self._outstanding.clear()
         self._doubtful = True
         if not self._framing.numbered:
             self._note_ghost(ask.question.unit, ask.now_asking.data_bytes)
         if self.gateway.serial is None:
             self._drop_connection()
-        if not ((overlapped or (stale and self.gateway.serial is None)) and self._repeat(ask)):
+        if not ((ask.overlapped or (stale and self.gateway.serial is None)) and self._repeat(ask)):
             ask.fail(self._timed_out(ask))
-        if overlapped:
-            self.window.shrink()
         for one in others:
             if not self._repeat(one):
                 one.fail(PollError(PollReason.DISCONNECT, "the connection was closed after another unit's silence"))
@@ -346,7 +345,7 @@ class Line:
         """Ask once more, over a new connection; False when that was tried already, or is too late."""
         if ask.repeated or asyncio.get_running_loop().time() >= ask.terms.deadline:
             return False
-        ask.repeated, ask.sentinel, ask.overtaken = True, None, False
+        ask.repeated, ask.sentinel = True, None
         self._queue_until_deadline(ask)
         return True
 

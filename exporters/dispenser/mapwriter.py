@@ -45,13 +45,9 @@ def notes_on(readings: Sequence[Reading], rule: BitRule) -> Iterator[Note]:
             )
     high = [reading.metric.name for reading in readings if reading.bit is not None]
     if high and rule == "0.4.1":
-        yield (
-            None,
-            (
-                "modbus_exporter 0.4.1 takes bitOffset n of a register from bit n + 8, against its documentation, and so "
-                f"does the map; with --bits documented it is bit n: {', '.join(dict.fromkeys(high))}"
-            ),
-        )
+        names = ", ".join(dict.fromkeys(high))
+        message = "modbus_exporter 0.4.1 takes bitOffset n of a register from bit n + 8, against its documentation"
+        yield None, f"{message}, and so does the map; with --bits documented it is bit n: {names}"
 
 
 def _metric_type(name: str) -> str:
@@ -109,8 +105,9 @@ def _entry(reading: Reading) -> dict[str, Any]:
         entry["order"] = reading.order
     if reading.bit is not None:
         entry["field"] = [reading.bit, reading.bit]
-    if reading.metric.factor not in {None, 1}:
-        entry["scale"] = reading.metric.factor
+    factor = reading.metric.factor
+    if factor is not None and factor != 1:
+        entry["scale"] = int(factor) if factor.is_integer() else factor
     entry["metric"] = reading.metric.name
     if reading.labels:
         entry["labels"] = dict(reading.labels)

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
-from tapwatch.settings import Document, DocumentPath, Settings, read_document, read_text, validate
+from tapwatch.settings import Document, DocumentPath, Settings, parse_document, read_text, validate
 
 _NANOSECONDS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}
 _PART = r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)"
@@ -29,8 +29,12 @@ class _TextLoader(yaml.SafeLoader):
     """Leaves every scalar as text, as Go takes it where it wants text: a label of 007 stays 007."""
 
 
+def _scalar(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:
+    return loader.construct_scalar(node)
+
+
 for _kind in ("bool", "int", "float", "timestamp"):
-    _TextLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _TextLoader.construct_scalar)
+    _TextLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _scalar)
 
 
 def _text(value: object) -> object:
@@ -131,13 +135,18 @@ class PeerSettings:
 
 def read_peer_settings(path: Path) -> PeerSettings:
     """Read modbus_exporter's settings; raises ConfigError with every fault for which it would not start."""
-    document = read_document(path)
-    loader = _TextLoader(read_text(path))
+    return parse_peer_settings(read_text(path), str(path))
+
+
+def parse_peer_settings(text: str, file: str) -> PeerSettings:
+    """The settings in a text that came from `file`; raises ConfigError as `read_peer_settings` does."""
+    document = parse_document(text, file)
+    loader = _TextLoader(text)
     try:
         document = replace(document, data=loader.get_single_data())
     finally:
         loader.dispose()
-    return PeerSettings(validate(document, PeerFile, path.parent).modules, document)
+    return PeerSettings(validate(document, PeerFile, Path()).modules, document)
 
 
 def _extra(part: _Theirs, place: DocumentPath) -> Iterator[tuple[DocumentPath, str]]:

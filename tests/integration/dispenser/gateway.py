@@ -70,7 +70,7 @@ class Gateway:
                 self.questions.append(question)
                 await self.behave(question, writer)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.close()

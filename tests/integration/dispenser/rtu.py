@@ -59,7 +59,7 @@ class RtuGateway:
                 self.asked.append(question)
                 for delay, data in self.behave(question):
                     self._keep(asyncio.create_task(self._send(delay, data)))
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
