@@ -71,6 +71,8 @@ class _Ask:
     answer: "asyncio.Future[tuple[bytes, float]]" = field(compare=False)
     sentinel: Question | None = field(default=None, compare=False)
     """Asked first, where an older answer could be taken for this one's."""
+    cleared: bool = field(default=False, compare=False)
+    """The sentinel was answered, so that only its own double, which is of another length, can still come."""
     timer: asyncio.TimerHandle | None = field(default=None, compare=False)
     queued: float = field(default=0.0, compare=False)
     sent: float = field(default=0.0, compare=False)
@@ -204,7 +206,7 @@ class Line:
     def _send(self, ask: _Ask, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
         ghosts = self._ghosts.get(ask.question.unit)
-        if ghosts:
+        if ghosts and not ask.cleared:
             ask.sentinel = _of_other_length(ask.question, ghosts)
         for one in self._outstanding.values():
             one.overlapped = ask.overlapped = True
@@ -290,7 +292,7 @@ class Line:
             return
         self._ghosts.pop(unit, None)
         self.window.note_proof()
-        ask.sentinel = None
+        ask.sentinel, ask.cleared = None, True
         self._queue_until_deadline(ask)
 
     def _note_ghost(self, unit: int, data_bytes: int) -> None:
@@ -345,7 +347,7 @@ class Line:
         """Ask once more, over a new connection; False when that was tried already, or is too late."""
         if ask.repeated or asyncio.get_running_loop().time() >= ask.terms.deadline:
             return False
-        ask.repeated, ask.sentinel = True, None
+        ask.repeated, ask.sentinel, ask.cleared = True, None, False
         self._queue_until_deadline(ask)
         return True
 

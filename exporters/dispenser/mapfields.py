@@ -67,7 +67,7 @@ def _number(value: object) -> float:
     number = _spelled(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise ValueError(f"must be a number, not {value!r}")  # noqa: TRY004 - pydantic's contract
-    if math.isnan(number):
+    if isinstance(number, float) and math.isnan(number):
         raise ValueError("not a number (NaN) always stands for no value; leave it out")
     return number
 
