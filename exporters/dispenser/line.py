@@ -59,6 +59,8 @@ class Terms:
     """The same after one that was not: the gateway may still be waiting for that one's unit."""
     rest: float = 0.0
     """How long the gateway is left alone before."""
+    lull: float = 0.0
+    """How long nobody must have been asked anything, since this question came."""
     in_flight: InFlight = 1
 
 
@@ -206,7 +208,7 @@ class Line:
             rest = max(rest, self.gateway.serial.silence_seconds)
         if not self._framing.numbered and self._last_shape in {ask.question.shape, _REFUSED}:
             rest = max(rest, _QUIET_SECONDS)
-        return self._heard + rest
+        return max(self._heard + rest, max(self._heard, ask.queued) + ask.terms.lull)
 
     def _send(self, ask: _Ask, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
