@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from exporters.dispenser.address import DeviceAddress
 from exporters.dispenser.cost import CostModel, cost_model
 from exporters.dispenser.decode import Discarded, ReadDecoder
-from exporters.dispenser.framing import FUNCTIONS, Question, RefusedError
+from exporters.dispenser.framing import FUNCTIONS, GarbledError, Question, RefusedError
 from exporters.dispenser.learned import Learned, halves
 from exporters.dispenser.line import Line, LineMetrics, Terms
 from exporters.dispenser.module import Module, Plan
@@ -29,7 +29,7 @@ _MOST_REFUSALS = 8
 """A device that refused so many requests and answered none is not asked further in this probe."""
 _SILENT = frozenset((PollReason.TIMEOUT, PollReason.GARBLED))
 
-_TRIAL_SECONDS = 30.0
+_TRIAL_SECONDS = 10.0
 """How long a trial waits for a moment when nobody else asks, and then for its turn among the others."""
 _LULL_SECONDS = 0.5
 """A pause after the neighbours' answers that makes it likely that they will not ask for a while."""
@@ -171,7 +171,7 @@ class _Attempt:
             await self._read_all(plan.reads)
         except PollError as error:
             result.error = error
-            if error.reason in _SILENT and not self._turn[0]:  # a trial's end is noted already
+            if _is_silence(error) and not self._turn[0]:  # a trial's end is noted already
                 device.breaker.note_silence(error, now())
         if result.error is None and not self._answers:
             result.error = self._refusal
@@ -207,7 +207,7 @@ class _Attempt:
                 breaker.note_silence(_silent_behind_its_gateway(error), now())
                 raise
         except PollError as error:
-            if error.reason in _SILENT:
+            if _is_silence(error):
                 breaker.note_silence(error, now())
             raise
         self._turn = 0, self._turn[1]
@@ -350,6 +350,11 @@ class _Attempt:
             decoder.decode(raw, reading)
             if self._explains:
                 self._result.decoded += decoder.explain(raw, reading)
+
+
+def _is_silence(error: PollError) -> bool:
+    """Whether time was lost in waiting; a device that garbles its answers at once keeps nobody waiting."""
+    return error.reason in _SILENT and not isinstance(error, GarbledError)
 
 
 def _silent_behind_its_gateway(error: RefusedError) -> PollError:

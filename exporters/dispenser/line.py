@@ -118,6 +118,7 @@ class Line:
         self._framing: TcpFraming | RtuFraming = TcpFraming()
         self._connection: Connection | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._connecting_since = 0.0
         self._queue: list[_Ask] = []
         self._arrivals = count()
         self._number = random.randrange(_NUMBERS)  # noqa: S311 - so that a restart does not repeat the last numbers
@@ -325,7 +326,7 @@ class Line:
         else:
             ask.fail(GarbledError(f"an older answer may still be on the way, and to find out is refused: {error}"))
 
-    def _fail_all_for(self, error: PollError, ask: _Ask) -> None:
+    def _fail_all_for(self, error: GarbledError, ask: _Ask) -> None:
         """An answer was wrong beyond doubt: nothing that comes over this connection can be trusted."""
         self.window.shrink()
         ask.fail(error)
@@ -354,12 +355,13 @@ class Line:
         if waited < ask.terms.patience and waited < ask.sent - ask.queued:
             return self._too_busy()
         if self._heard_bytes:
-            return GarbledError(f"{self._heard_bytes} bytes came, but no valid answer to the question")
+            return PollError(PollReason.GARBLED, f"{self._heard_bytes} bytes came, but no valid answer to the question")
         return PollError(PollReason.TIMEOUT, "no answer in time")
 
     def _give_up(self, ask: _Ask) -> None:
         """The deadline came before the question's turn."""
-        if self._connecting is not None:
+        now = asyncio.get_running_loop().time()
+        if self._connecting is not None and now - self._connecting_since > (now - ask.queued) / 2:
             ask.fail(PollError(PollReason.CONNECT, f"{self.gateway} did not accept a connection in time"))
         else:
             ask.fail(self._too_busy())
@@ -381,16 +383,17 @@ class Line:
         ask.timer = asyncio.get_running_loop().call_at(ask.terms.deadline, self._give_up, ask)
         heapq.heappush(self._queue, ask)
 
-    def _fail_outstanding(self, error: PollError) -> None:
+    def _fail_outstanding(self, error: GarbledError) -> None:
         for ask in self._outstanding.values():
-            ask.fail(PollError(error.reason, str(error)))
+            ask.fail(GarbledError(str(error)))
         self._outstanding.clear()
 
     # The connection.
 
     def _start_connecting(self) -> None:
         if self._connecting is None:
-            self._connecting = asyncio.get_running_loop().create_task(self._connect())
+            loop = asyncio.get_running_loop()
+            self._connecting, self._connecting_since = loop.create_task(self._connect()), loop.time()
 
     async def _connect(self) -> None:
         error: PollError | None = None
