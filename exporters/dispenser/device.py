@@ -52,6 +52,8 @@ class Device:
         self.patience = Patience()
         self.breaker = Breaker()
         self.learned = Learned(traits, now)
+        self.used = 0.0
+        """When somebody asked for it last, by the event loop's clock."""
         self._last = Probe(module, module.decoder.reading())
         self._last_at = float("-inf")
         self._read_at: dict[Refresh, float] = {}

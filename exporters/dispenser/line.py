@@ -148,6 +148,10 @@ class Line:
             ask.timer = loop.call_at(terms.deadline, self._give_up, ask)
         return await ask.answer
 
+    def use(self, connect_seconds: float, tls: ssl.SSLContext) -> None:
+        """Open the next connections so; one that is open stays."""
+        self._connect_seconds, self._tls = connect_seconds, tls
+
     def close(self) -> None:
         """Close the connection; whoever still waits is told so."""
         if self._connecting is not None:
