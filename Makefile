@@ -45,8 +45,9 @@ format: dev ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: dev ## Write the page of metrics again
+docs: dev ## Write the page of metrics and the map format's schema again
 	@$(BIN)/python -m tapwatch.reference > docs/metrics.md
+	@$(BIN)/tapwatch check map --schema > exporters/dispenser/maps/schema.json
 
 dashboards: dev ## Write the dashboards' JSON again
 	@$(BIN)/tapwatch dashboards build
