@@ -117,8 +117,8 @@ def admin_trust(pki: Path) -> ssl.SSLContext:
     return trust
 
 
-def server_command(name: str, address: str, port: int, pki: Path) -> list[str | Path]:
-    """One that serves there with NAME.crt of `pki`; where its etcd is, and how it tells of itself, is to be added."""
+def server_command(address: str, port: int, serving: tuple[Path, Path], pki: Path) -> list[str | Path]:
+    """One that serves there with the files of this certificate and key; where its etcd is has to be added."""
     return [
         ensure("kube-apiserver"),
         f"--bind-address={address}",
@@ -126,8 +126,8 @@ def server_command(name: str, address: str, port: int, pki: Path) -> list[str | 
         f"--secure-port={port}",
         "--authorization-mode=RBAC",
         f"--client-ca-file={pki / 'ca.crt'}",
-        f"--tls-cert-file={pki / f'{name}.crt'}",
-        f"--tls-private-key-file={pki / f'{name}.key'}",
+        f"--tls-cert-file={serving[0]}",
+        f"--tls-private-key-file={serving[1]}",
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         f"--service-account-key-file={pki / 'service-accounts.key'}",
         f"--service-account-signing-key-file={pki / 'service-accounts.key'}",

@@ -53,29 +53,29 @@ class ControlPlane(Accounts):
         addresses = {f"apiserver-{number}": f"127.0.0.{number}" for number in range(1, replicas + 1)}
         pki, authority = folder / "pki", Authority.create("tapwatch-tests")
         admin = write_pki(pki, authority)
-        for name, address in addresses.items():
-            authority.server(name, [address, *HOSTS], serving_lifetime).write(pki, name)
         with ExitStack() as running:
             etcd, etcd_url = _start_etcd(folder, etcd_flags)
             running.callback(etcd.stop)
             servers: list[Replica] = []
             running.callback(lambda: stop_all(server.daemon for server in servers))
             for name, address in addresses.items():
+                serving = authority.server(name, [address, *HOSTS], serving_lifetime).write(pki, name)
                 flags = (f"--etcd-servers={etcd_url}", *api_server_flags)
-                servers.append(_start_replica(name, address, folder, flags))
+                servers.append(_start_replica(name, address, serving, folder, flags))
             wait_until_ready(servers, etcd)
             yield cls(folder, authority, admin, servers[0], etcd, tuple(servers))
 
 
-def _start_replica(name: str, address: str, folder: Path, flags: Sequence[str]) -> Replica:
+def _start_replica(name: str, address: str, serving: tuple[Path, Path], folder: Path, flags: Sequence[str]) -> Replica:
     """At a free port of this address, with what `folder`/pki holds; it is not ready yet."""
     pki, port = folder / "pki", free_port(address)
     command = [
-        *server_command(name, address, port, pki),
+        *server_command(address, port, serving, pki),
         "--endpoint-reconciler-type=none",  # with any other it refuses to start at a loopback address
         *flags,
     ]
-    return Replica(name, address, port, admin_trust(pki), Daemon(name, command, folder / f"{name}.log", host_name=name))
+    daemon = Daemon(name, command, folder / f"{name}.log", host_name=name)
+    return Replica(name, address, port, admin_trust(pki), daemon)
 
 
 def _start_etcd(folder: Path, flags: Sequence[str]) -> tuple[Daemon, str]:
