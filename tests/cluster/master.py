@@ -1,7 +1,6 @@
 """One master: an etcd member, an API server that asks it, a controller manager and a scheduler that ask that server."""
 
 import ssl
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,6 +16,7 @@ from tests.servers.daemon import KEPT, Daemon
 from tests.servers.gotools import ensure
 from tests.servers.kubeconfig import certificate_user, write_kubeconfig
 from tests.servers.lan import Machine
+from tests.servers.waiting import comes_true
 
 PORT = 6443
 SERVING = "serving"
@@ -79,17 +79,9 @@ class Master:
     def certify(self, lifetime: timedelta = YEAR) -> None:
         """Let the API server show a new certificate, and wait until it does; a negative lifetime has expired."""
         certificate, _ = write_serving(self.folder, self.name, self.hosts, self.authority, lifetime)
-        deadline = time.monotonic() + RELOAD_SECONDS
-        while self._shown() != certificate.read_text():
-            if time.monotonic() > deadline:
-                raise TapwatchError(f"{self.name} does not show its new certificate:\n{self.api.daemon.log_end()}")
-            time.sleep(0.05)
-
-    def _shown(self) -> str | None:
-        try:
-            return ssl.get_server_certificate((self.api.address, self.api.port), timeout=1)
-        except OSError:
-            return None
+        wanted, server = certificate.read_text(), (self.api.address, self.api.port)
+        if not comes_true(lambda: ssl.get_server_certificate(server, timeout=1) == wanted, RELOAD_SECONDS):
+            raise TapwatchError(f"{self.name} does not show its new certificate:\n{self.api.daemon.log_end()}")
 
 
 def write_serving(

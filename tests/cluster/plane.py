@@ -6,7 +6,6 @@ everywhere, with RBAC and Kubernetes' own roles; the aggregation layer and webho
 this machine, or any other on the network, serves. There is no kubelet: nodes are objects only, kept alive by kwok.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from tests.servers.controlplane import HOSTS
 from tests.servers.daemon import Daemon
 from tests.servers.haproxy import configuration, haproxy
 from tests.servers.lan import Lan, Machine
+from tests.servers.waiting import comes_true
 
 ZONES = {"master-1": "zone-a", "master-2": "zone-a", "master-3": "zone-b"}
 ELECTED = ("kube-controller-manager", "kube-scheduler")
@@ -110,19 +110,9 @@ class HighlyAvailable(Accounts):
         return answer.json().get("spec", {})
 
     def _wait(self, trouble: str, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + SETTLE_SECONDS
-        while not _holds(condition):
-            if time.monotonic() > deadline:
-                ends = [f"{one.name}:\n{one.log_end(5)}" for master in self.masters for one in master.daemons]
-                raise TapwatchError("\n".join([f"{trouble} after {SETTLE_SECONDS} s", *ends]))
-            time.sleep(0.1)
-
-
-def _holds(condition: Callable[[], bool]) -> bool:
-    try:
-        return condition()
-    except OSError:
-        return False
+        if not comes_true(condition, SETTLE_SECONDS):
+            ends = [f"{one.name}:\n{one.log_end(5)}" for master in self.masters for one in master.daemons]
+            raise TapwatchError("\n".join([f"{trouble} after {SETTLE_SECONDS} s", *ends]))
 
 
 def _write_front_proxy_pki(pki: Path) -> None:

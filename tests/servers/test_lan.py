@@ -3,8 +3,7 @@
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -12,6 +11,7 @@ import pytest
 
 from tests.servers.daemon import Daemon
 from tests.servers.lan import Lan, Machine
+from tests.servers.waiting import comes_true
 
 SERVER = "import socket, time; server = socket.create_server(('', 80)); print('up', flush=True); time.sleep(600)"
 OWNER = """
@@ -58,7 +58,7 @@ def test_a_machine_that_is_cut_off_does_not_answer_until_it_is_healed(lan: Lan, 
     machine.cut()
     assert not reachable(machine.address)
     machine.heal()
-    eventually(lambda: reachable(machine.address))
+    assert comes_true(lambda: reachable(machine.address))
 
 
 def test_two_networks_stand_beside_each_other(lan: Lan, tmp_path: Path) -> None:
@@ -75,14 +75,14 @@ def test_nothing_stays_when_the_owner_is_killed(tmp_path: Path) -> None:
         assert cable in devices()
         assert all(psutil.pid_exists(int(process)) for process in processes)
         owner.kill()
-    eventually(lambda: cable not in devices())
-    eventually(lambda: not any(psutil.pid_exists(int(process)) for process in processes))
+    assert comes_true(lambda: cable not in devices())
+    assert comes_true(lambda: not any(psutil.pid_exists(int(process)) for process in processes))
 
 
 def serve(machine: Machine, folder: Path) -> Daemon:
     """Something that listens on port 80."""
     server = machine.start("server", [sys.executable, "-c", SERVER], folder / f"{machine.name}-server.log")
-    eventually(lambda: server.log_end() == "up")
+    assert comes_true(lambda: server.log_end() == "up")
     return server
 
 
@@ -97,10 +97,3 @@ def reachable(address: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
