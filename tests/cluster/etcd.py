@@ -11,6 +11,8 @@ from tests.servers.lan import Machine
 AUTHORITY, CLIENT = "etcd-ca", "etcd-client"
 """The names of their authority's certificate and of the API servers' own, in the folder `pki`."""
 
+CLIENT_PORT = 2379
+
 
 def write_etcd_pki(pki: Path, machines: Iterable[Machine]) -> None:
     """The certificates of all members and of their clients; clients without one are refused."""
@@ -21,20 +23,16 @@ def write_etcd_pki(pki: Path, machines: Iterable[Machine]) -> None:
         authority.peer(machine.name, [machine.name, machine.address, "127.0.0.1"]).write(pki, f"etcd-{machine.name}")
 
 
-def client_url(machine: Machine) -> str:
-    """Where its member serves."""
-    return f"https://{machine.address}:2379"
-
-
 def start_member(machine: Machine, all_machines: Iterable[Machine], folder: Path, pki: Path) -> Daemon:
     """The member on this machine; its own API server asks it at 127.0.0.1. Metrics without TLS are at port 2381."""
+    client_url = f"https://{machine.address}:{CLIENT_PORT}"
     certificate, key = pki / f"etcd-{machine.name}.crt", pki / f"etcd-{machine.name}.key"
     command: list[str | Path] = [
         ensure("etcd"),
         f"--name={machine.name}",
         f"--data-dir={folder / 'etcd'}",
-        f"--listen-client-urls={client_url(machine)},https://127.0.0.1:2379",
-        f"--advertise-client-urls={client_url(machine)}",
+        f"--listen-client-urls={client_url},https://127.0.0.1:{CLIENT_PORT}",
+        f"--advertise-client-urls={client_url}",
         f"--listen-peer-urls={_peer_url(machine)}",
         f"--initial-advertise-peer-urls={_peer_url(machine)}",
         f"--initial-cluster={','.join(f'{one.name}={_peer_url(one)}' for one in all_machines)}",

@@ -6,8 +6,10 @@ everywhere, with RBAC and Kubernetes' own roles; the aggregation layer and webho
 this machine, or any other on the network, serves. There is no kubelet: nodes are objects only, kept alive by kwok.
 """
 
+import http.client
+import ssl
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tapwatch.errors import TapwatchError
-from tests.cluster.etcd import AUTHORITY, CLIENT, start_member, write_etcd_pki
+from tests.cluster.etcd import AUTHORITY, CLIENT, CLIENT_PORT, start_member, write_etcd_pki
 from tests.cluster.master import (
     PORT,
     Master,
@@ -67,6 +69,16 @@ class HighlyAvailable(Accounts):
             plane = cls(folder, authority, admin, entrance, lan, masters, balancer)
             plane.settle()
             yield plane
+
+    @contextmanager
+    def asking_etcd(self, master: Master) -> Iterator[http.client.HTTPSConnection]:
+        """A connection to the member of a master."""
+        authority, certificate, key = self.etcd_credentials
+        trust = ssl.create_default_context(cafile=authority)
+        trust.load_cert_chain(certificate, key)
+        connection = http.client.HTTPSConnection(master.machine.address, CLIENT_PORT, timeout=60, context=trust)
+        with closing(connection):
+            yield connection
 
     @property
     def etcd_credentials(self) -> tuple[Path, Path, Path]:

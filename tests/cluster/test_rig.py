@@ -8,13 +8,13 @@ import socket
 import ssl
 import subprocess
 import sys
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.cluster.master import Master
 from tests.cluster.plane import ELECTED, HighlyAvailable
 from tests.servers.apiserver import Endpoint
 from tests.servers.gotools import ensure
@@ -133,14 +133,18 @@ def test_an_api_server_shows_another_certificate(plane: HighlyAvailable, lifetim
 
 
 def test_etcd_answers_those_with_a_certificate(plane: HighlyAvailable) -> None:
-    authority, certificate, key = plane.etcd_credentials
-    stranger = ssl.create_default_context(cafile=authority)
-    known = ssl.create_default_context(cafile=authority)
-    known.load_cert_chain(certificate, key)
     for master in plane.masters:
-        assert '"health":"true"' in etcd_health(master, known)
-        with pytest.raises(ssl.SSLError):
-            etcd_health(master, stranger)
+        with plane.asking_etcd(master) as etcd:
+            etcd.request("GET", "/health")
+            assert '"health":"true"' in etcd.getresponse().read().decode()
+
+
+def test_etcd_refuses_those_without(plane: HighlyAvailable) -> None:
+    authority, _, _ = plane.etcd_credentials
+    with plane.asking_etcd(plane.masters[0]) as etcd:
+        place = etcd.host, etcd.port
+    with pytest.raises(ssl.SSLError, match="certificate required"):
+        ask(http.client.HTTPSConnection(*place, timeout=10, context=ssl.create_default_context(cafile=authority)))
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -167,13 +171,10 @@ def is_steady(endpoint: Endpoint) -> bool:
     return all(endpoint.ready() for _ in range(6))
 
 
-def etcd_health(master: Master, trust: ssl.SSLContext) -> str:
-    connection = http.client.HTTPSConnection(master.machine.address, 2379, timeout=10, context=trust)
-    try:
+def ask(connection: http.client.HTTPConnection) -> None:
+    with closing(connection):
         connection.request("GET", "/health")
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()
+        connection.getresponse()
 
 
 def kubectl(kubeconfig: Path, *arguments: str) -> str:

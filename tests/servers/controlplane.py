@@ -10,8 +10,9 @@ roster by leases is real; where the system does not allow own host names (`daemo
 share one Lease.
 """
 
+import http.client
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ class ControlPlane(Accounts):
     """The running servers; kubeconfig files are for the first replica when no server is named."""
 
     etcd: Daemon = field(repr=False)
+    etcd_port: int
     replicas: tuple[Replica, ...]
 
     @classmethod
@@ -54,16 +56,22 @@ class ControlPlane(Accounts):
         pki, authority = folder / "pki", Authority.create("tapwatch-tests")
         admin = write_pki(pki, authority)
         with ExitStack() as running:
-            etcd, etcd_url = _start_etcd(folder, etcd_flags)
+            etcd, etcd_port = _start_etcd(folder, etcd_flags)
             running.callback(etcd.stop)
             servers: list[Replica] = []
             running.callback(lambda: stop_all(server.daemon for server in servers))
             for name, address in addresses.items():
                 serving = authority.server(name, [address, *HOSTS], serving_lifetime).write(pki, name)
-                flags = (f"--etcd-servers={etcd_url}", *api_server_flags)
+                flags = (f"--etcd-servers=http://127.0.0.1:{etcd_port}", *api_server_flags)
                 servers.append(_start_replica(name, address, serving, folder, flags))
             wait_until_ready(servers, etcd)
-            yield cls(folder, authority, admin, servers[0], etcd, tuple(servers))
+            yield cls(folder, authority, admin, servers[0], etcd, etcd_port, tuple(servers))
+
+    @contextmanager
+    def asking_etcd(self) -> Iterator[http.client.HTTPConnection]:
+        """A connection for what API servers do not do."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.etcd_port, timeout=60)) as connection:
+            yield connection
 
 
 def _start_replica(name: str, address: str, serving: tuple[Path, Path], folder: Path, flags: Sequence[str]) -> Replica:
@@ -78,9 +86,10 @@ def _start_replica(name: str, address: str, serving: tuple[Path, Path], folder: 
     return Replica(name, address, port, admin_trust(pki), daemon)
 
 
-def _start_etcd(folder: Path, flags: Sequence[str]) -> tuple[Daemon, str]:
+def _start_etcd(folder: Path, flags: Sequence[str]) -> tuple[Daemon, int]:
     """Without TLS: it holds nothing but a test's data, and serves on loopback only."""
-    url, peer = f"http://127.0.0.1:{free_port()}", "http://127.0.0.1:0"  # a single member listens to no peer
+    port = free_port()
+    url, peer = f"http://127.0.0.1:{port}", "http://127.0.0.1:0"  # a single member listens to no peer
     command: list[str | Path] = [
         ensure("etcd"),
         "--name=etcd",
@@ -94,4 +103,4 @@ def _start_etcd(folder: Path, flags: Sequence[str]) -> tuple[Daemon, str]:
         "--log-level=warn",
         *flags,
     ]
-    return Daemon("etcd", command, folder / "etcd.log"), url
+    return Daemon("etcd", command, folder / "etcd.log"), port
