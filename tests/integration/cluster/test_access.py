@@ -69,7 +69,7 @@ def test_a_token_that_no_header_can_carry_is_refused_and_not_repeated(tmp_path: 
     with pytest.raises(PollError, match="no header can carry") as caught:
         access_to(tmp_path, {"tokenFile": "token"}).renew()
     assert "hunter2" not in str(caught.value)
-    assert caught.value.reason == "unauthorized"
+    assert caught.value.reason == "credentials"
 
 
 def test_a_token_is_not_used_over_plain_http(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_plugin_that_failed_is_called_again(tmp_path: Path) -> None:
 def test_a_plugin_that_gives_nothing_useful_is_told(tmp_path: Path, status: str) -> None:
     with pytest.raises(PollError, match=r"the credential plugin '\./plugin' gave no credentials") as caught:
         access_by_plugin(tmp_path, status).renew()
-    assert caught.value.reason == "unauthorized"
+    assert caught.value.reason == "credentials"
 
 
 def test_a_kubeconfig_that_breaks_while_it_is_used_is_told(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_client_key_that_is_not_the_certificates_is_told(tmp_path: Path) -> No
     other.private_key_pem.write_to_path(str(tmp_path / "other.key"))
     with pytest.raises(PollError, match="cannot be used") as caught:
         access_to(tmp_path, {"client-certificate": "one.crt", "client-key": "other.key"}).renew()
-    assert caught.value.reason == "tls"
+    assert caught.value.reason == "credentials"
 
 
 def test_certificates_are_verified_unless_the_kubeconfig_says_otherwise(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_certificates_are_verified_unless_the_kubeconfig_says_otherwise(tmp_path
 async def list_replicas(folder: Path, url: str, seconds: float = 2) -> tuple[str, ...]:
     access = access_to(folder, token_user("hunter2"), url)
     await asyncio.to_thread(access.renew)
-    return await asyncio.to_thread(access.list_replicas, seconds, seconds)
+    return await asyncio.to_thread(access.list_replicas, url, seconds, seconds)
 
 
 SLICES = """{"kind": "EndpointSliceList", "apiVersion": "discovery.k8s.io/v1", "metadata": {}, "items": [
@@ -166,9 +166,9 @@ async def test_replicas_are_listed_ready_or_not(tmp_path: Path) -> None:
     ("answer", "reason"),
     [
         (say("401 Unauthorized", "{}"), "unauthorized"),
-        (say("403 Forbidden", "{}"), "unauthorized"),
+        (say("403 Forbidden", "{}"), "forbidden"),
         (say("503 Service Unavailable", "no"), "unhealthy"),
-        (say("404 Not Found", "no"), "garbled"),
+        (say("404 Not Found", "no"), "missing"),
         (say("200 OK", "<html>"), "garbled"),
         (say("200 OK", "[]", "Content-Type: application/json"), "garbled"),
         (say("200 OK", '{"items": {"a": 1}}', "Content-Type: application/json"), "garbled"),

@@ -77,11 +77,11 @@ async def test_a_path_in_front_of_the_api_is_kept() -> None:
     ("answer", "reason"),
     [
         (say("401 Unauthorized", "{}"), "unauthorized"),
-        (say("403 Forbidden", "{}"), "unauthorized"),
+        (say("403 Forbidden", "{}"), "forbidden"),
         (say("500 Internal Server Error", "[-]etcd failed\n"), "unhealthy"),
         (say("503 Service Unavailable", "<html>no backend</html>"), "unhealthy"),
         (say("302 Found", "", "Location: https://127.0.0.1:1/login"), "garbled"),
-        (say("404 Not Found"), "garbled"),
+        (say("404 Not Found"), "missing"),
         (say("200 OK", "x" * (LARGEST_ANSWER_BYTES + 1)), "garbled"),
         (say_raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "garbled"),
         (say("200 OK", "[+]ping", length=100), "disconnect"),

@@ -11,7 +11,7 @@ import trustme
 import yaml
 from prometheus_client import CollectorRegistry
 
-from exporters.cluster.settings import Timing, default_plan
+from exporters.cluster.settings import Timing, Watching, default_plan
 from exporters.cluster.simulator import SimulatedControlPlane
 from exporters.cluster.watch import Watch
 from tapwatch import catalogue, log
@@ -202,6 +202,7 @@ async def test_a_reload_adds_and_removes_clusters_and_keeps_the_rest_without_a_g
     settings = write_settings(tmp_path, simulated(plane, "kept"), simulated(plane, "gone"))
     async with watching(settings) as exporter:
         await exporter.until(lambda scrape: everything_is_up(scrape, 6))
+        await exporter.until_ready()
         before = (await exporter.scrape()).values(catalogue.CONTROLPLANE_PROBES, cluster="kept", role="address")
         write_settings(tmp_path, simulated(plane, "kept"), simulated(plane, "came"))
         exporter.server.reload()
@@ -242,7 +243,7 @@ async def test_a_fault_of_our_own_is_logged_counted_and_survived_and_shows_no_se
     registry = CollectorRegistry()
     (cluster,) = default_plan(plane.kubeconfig, {}).clusters
     timing = Timing.model_construct(interval=INTERVAL, refresh=INTERVAL)
-    watch = Watch(cluster, timing, counter(catalogue.WATCH_CRASHES, registry), broken_once)
+    watch = Watch(cluster, timing, Watching(), counter(catalogue.WATCH_CRASHES, registry), broken_once)
     watch.start()
     try:
         for _ in range(200):
