@@ -5,12 +5,15 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
 from tapwatch.errors import TapwatchError
+from tests.cluster.kwok import nodes_kept_alive
 from tests.cluster.plane import HighlyAvailable
+from tests.cluster.population import Population, populate
 from tests.servers.gotools import ensure
 
 
@@ -20,20 +23,25 @@ def main() -> None:
 
 
 @main.command()
-def up() -> None:
+@click.option("--nodes", type=click.IntRange(0), default=0, help="Nodes that kwok keeps alive.")
+@click.option("--pods", type=click.IntRange(0), default=0, help="Pods on them, in tens.")
+def up(nodes: int, pods: int) -> None:
     """Bring it up, print where it is, and keep it until Ctrl-C. Needs root."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     started = time.monotonic()
-    try:
-        with (
-            tempfile.TemporaryDirectory(prefix="tapwatch-cluster-") as folder,
-            HighlyAvailable.start(Path(folder) / "plane") as plane,
-        ):
-            click.echo(_describe(plane))
-            click.echo(f"Up after {time.monotonic() - started:.1f} s. Ctrl-C ends it and removes everything.")
-            signal.pause()
-    except TapwatchError as error:
-        raise click.ClickException(str(error)) from error
+    with ExitStack() as running:
+        try:
+            folder = running.enter_context(tempfile.TemporaryDirectory(prefix="tapwatch-cluster-"))
+            plane = running.enter_context(HighlyAvailable.start(Path(folder) / "plane"))
+            if nodes:
+                with plane.asking_etcd(plane.masters[0]) as etcd:
+                    populate(Population(nodes, pods // 10, replicas=10), etcd)
+                running.enter_context(nodes_kept_alive(plane))
+        except TapwatchError as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(_describe(plane))
+        click.echo(f"Up after {time.monotonic() - started:.1f} s. Ctrl-C ends it and removes everything.")
+        signal.pause()
 
 
 def _describe(plane: HighlyAvailable) -> str:

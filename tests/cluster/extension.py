@@ -5,15 +5,13 @@ It runs on this machine; the API servers reach it as the Service `extension`, wh
 
 import base64
 import json
-import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http import HTTPStatus
 
 from tests.cluster.plane import HighlyAvailable
+from tests.cluster.serving import Handler, serving
 
 GROUP, VERSION = "tests.tapwatch.example", "v1"
 GUARDED = "guarded"
@@ -29,21 +27,20 @@ _WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfiguratio
 
 @dataclass(frozen=True)
 class Extension:
-    """What API servers ask; `bound` is its place."""
+    """What API servers ask."""
 
     plane: HighlyAvailable
     authority: str
     """The PEM, in base64, by which API servers trust it."""
-    server: ThreadingHTTPServer
+    port: int
 
     def add_endpoint(self) -> None:
         """Make it an endpoint of its Service."""
-        address, port = self.server.server_address[:2]
         content = {
             "metadata": {"name": "extension", "labels": {"kubernetes.io/service-name": "extension"}},
             "addressType": "IPv4",
-            "ports": [{"name": "", "port": port}],
-            "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+            "ports": [{"name": "", "port": self.port}],
+            "endpoints": [{"addresses": [self.plane.lan.address], "conditions": {"ready": True}}],
         }
         self.plane.create(_SLICES, content)
 
@@ -91,54 +88,33 @@ class Extension:
 def extended(plane: HighlyAvailable) -> Iterator[Extension]:
     """It serves, with its Service and endpoint; whatever it added is gone afterwards."""
     host = f"{_SERVICE['name']}.{_SERVICE['namespace']}.svc"
-    certificate, key = plane.authority.server(host, [host]).write(plane.folder / "pki", "extension")
-    trust = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    trust.load_cert_chain(certificate, key)
-    server = ThreadingHTTPServer((plane.lan.address, 0), _Handler)
-    server.socket = trust.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever, name="extension")
-    thread.start()
-    extension = Extension(plane, base64.b64encode(plane.authority.certificate_pem).decode(), server)
-    ports = [{"port": 443, "targetPort": server.server_address[1]}]
-    try:
-        plane.create(_SERVICES, {"metadata": {"name": _SERVICE["name"]}, "spec": {"ports": ports}})
-        extension.add_endpoint()
-        yield extension
-    finally:
-        for path in (f"{_API_SERVICES}/{VERSION}.{GROUP}", f"{_WEBHOOKS}/extension", f"{_SERVICES}/extension"):
-            plane.entrance.ask("DELETE", path)
-        extension.remove_endpoint()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    certificate = plane.authority.server(host, [host]).write(plane.folder / "pki", "extension")
+    with serving(plane.lan.address, certificate, _Handler) as port:
+        extension = Extension(plane, base64.b64encode(plane.authority.certificate_pem).decode(), port)
+        spec = {"ports": [{"port": 443, "targetPort": port}]}
+        try:
+            plane.create(_SERVICES, {"metadata": {"name": _SERVICE["name"]}, "spec": spec})
+            extension.add_endpoint()
+            yield extension
+        finally:
+            for path in (f"{_API_SERVICES}/{VERSION}.{GROUP}", f"{_WEBHOOKS}/extension", f"{_SERVICES}/extension"):
+                plane.entrance.ask("DELETE", path)
+            extension.remove_endpoint()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     """Answers as an aggregated API server and as a webhook that allows everything."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - as the library has it
         """The API's resources."""
         if self.path == f"/apis/{GROUP}/{VERSION}":
             listed = {"groupVersion": f"{GROUP}/{VERSION}", "resources": [_RESOURCE]}
-            self._answer(200, {"kind": "APIResourceList", "apiVersion": "v1", **listed})
+            self.answer(HTTPStatus.OK, {"kind": "APIResourceList", "apiVersion": "v1", **listed})
         else:
-            self._answer(404, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404})
+            self.answer(HTTPStatus.NOT_FOUND, {"kind": "Status", "apiVersion": "v1", "status": "Failure"})
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - as the library has it
         """A verdict on what the webhook was asked."""
         review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         verdict = {"uid": review["request"]["uid"], "allowed": True}
-        self._answer(200, {"kind": review["kind"], "apiVersion": review["apiVersion"], "response": verdict})
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - as the library has it
-        """Say nothing."""
-
-    def _answer(self, status: int, content: object) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.answer(HTTPStatus.OK, {"kind": review["kind"], "apiVersion": review["apiVersion"], "response": verdict})

@@ -21,6 +21,8 @@ from tests.servers.waiting import comes_true
 PORT = 6443
 SERVING = "serving"
 """The name of an API server's certificate in its master's folder."""
+KUBELET_CLIENT = "kubelet-client"
+"""The name of the certificate by which kubelets know API servers, in the folder `pki`."""
 RELOAD_SECONDS = 120
 """An API server notices another certificate at once, or, should the notice be lost, within a minute."""
 
@@ -106,6 +108,10 @@ def start_api_server(machine: Machine, serving: tuple[Path, Path], folder: Path,
         "--requestheader-username-headers=X-Remote-User",
         f"--proxy-client-cert-file={pki / 'front-proxy-client.crt'}",
         f"--proxy-client-key-file={pki / 'front-proxy-client.key'}",
+        f"--kubelet-client-certificate={pki / f'{KUBELET_CLIENT}.crt'}",
+        f"--kubelet-client-key={pki / f'{KUBELET_CLIENT}.key'}",
+        f"--kubelet-certificate-authority={pki / 'ca.crt'}",
+        "--kubelet-preferred-address-types=InternalIP",
         "--enable-aggregator-routing=true",  # there is no kube-proxy to reach a Service's address through
     ]
     daemon = machine.start("kube-apiserver", command, folder / "kube-apiserver.log")

@@ -1,6 +1,5 @@
 """The objects of a populated cluster as API servers store them, with the fields and the size of real ones."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -11,7 +10,7 @@ CREATED = "2026-01-01T00:00:00Z"
 
 
 def node(name: str, number: int) -> Object:
-    """A worker that is ready, in one of the zones in turn; kwok keeps it alive where it runs."""
+    """A worker that is ready, in one of the zones in turn; kwok renews its lease."""
     address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
     labels = {
         "kubernetes.io/hostname": name,
@@ -61,14 +60,6 @@ def namespace(name: str) -> Object:
 def service_account(namespace_name: str) -> Object:
     """The one that pods have when they name none."""
     return _stored({"apiVersion": "v1", "kind": "ServiceAccount"}, {"name": "default", "namespace": namespace_name})
-
-
-def lease(name: str) -> Object:
-    """The one that a node renews every 10 s, renewed now."""
-    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    metadata = {"name": name, "namespace": "kube-node-lease"}
-    spec = {"holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": now}
-    return _stored({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}, metadata, spec)
 
 
 def deployment(namespace_name: str, app: str, replicas: int) -> Object:

@@ -19,6 +19,7 @@ from typing import Any, Self
 from tapwatch.errors import TapwatchError
 from tests.cluster.etcd import AUTHORITY, CLIENT, CLIENT_PORT, start_member, write_etcd_pki
 from tests.cluster.master import (
+    KUBELET_CLIENT,
     PORT,
     Master,
     start_api_server,
@@ -59,6 +60,7 @@ class HighlyAvailable(Accounts):
         """
         pki, authority = folder / "pki", Authority.create("tapwatch-tests")
         admin = write_pki(pki, authority)
+        authority.client("kube-apiserver-kubelet-client", ["system:masters"]).write(pki, KUBELET_CLIENT)
         _write_front_proxy_pki(pki)
         with Lan.start(folder) as lan:
             machines = [lan.add_machine(name, number) for number, name in enumerate(ZONES, 11)]

@@ -8,7 +8,7 @@ import base64
 import http.client
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tapwatch.errors import TapwatchError
@@ -21,7 +21,6 @@ _FOLDERS = {
     "Namespace": "namespaces",
     "ServiceAccount": "serviceaccounts",
     "Node": "minions",
-    "Lease": "leases",
     "Deployment": "deployments",
     "ReplicaSet": "replicasets",
     "Pod": "pods",
@@ -52,7 +51,6 @@ class Population:
             yield objects.service_account(name)
         for number in range(self.nodes):
             yield objects.node(node_name(number), number)
-            yield objects.lease(node_name(number))
         pod = itertools.count()
         for number in range(self.deployments):
             deployment = objects.deployment(names[number % len(names)], f"app-{number:03}", self.replicas)
@@ -69,26 +67,29 @@ def node_name(number: int) -> str:
 
 def populate(population: Population, etcd: http.client.HTTPConnection) -> None:
     """Write all of it, over what is there. Raises TapwatchError when etcd refuses, OSError when it cannot be asked."""
-    for batch in _batches(population.objects()):
-        etcd.request("POST", "/v3/kv/txn", json.dumps({"success": [{"request_put": put} for put in batch]}))
+    _transact(
+        etcd, ({"request_put": {"key": _key(one), "value": _data(json.dumps(one))}} for one in population.objects())
+    )
+
+
+def remove(population: Population, etcd: http.client.HTTPConnection) -> None:
+    """Delete all of it, at once and without any finalizer; raises as `populate`."""
+    _transact(etcd, ({"request_delete_range": {"key": _key(one)}} for one in population.objects()))
+
+
+def _transact(etcd: http.client.HTTPConnection, operations: Iterator[Mapping[str, object]]) -> None:
+    while batch := list(itertools.islice(operations, _OPERATIONS)):
+        etcd.request("POST", "/v3/kv/txn", json.dumps({"success": batch}))
         answer = etcd.getresponse()
         body = answer.read().decode()
         if answer.status != http.client.OK or not json.loads(body).get("succeeded"):
             raise TapwatchError(f"etcd answered {answer.status}: {body}")
 
 
-def _batches(content: Iterator[Object]) -> Iterator[list[dict[str, str]]]:
-    while batch := [
-        {"key": _data(_key(one)), "value": _data(json.dumps(one))} for one in itertools.islice(content, _OPERATIONS)
-    ]:
-        yield batch
-
-
 def _key(content: Object) -> str:
     metadata = content["metadata"]
-    return "/".join(
-        ["/registry", _FOLDERS[content["kind"]], *filter(None, (metadata.get("namespace"), metadata["name"]))]
-    )
+    place = filter(None, (metadata.get("namespace"), metadata["name"]))
+    return _data("/".join(["/registry", _FOLDERS[content["kind"]], *place]))
 
 
 def _data(text: str) -> str:
