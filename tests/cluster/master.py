@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography import x509
 
 from tapwatch.errors import TapwatchError
-from tests.cluster.etcd import AUTHORITY, CLIENT
+from tests.cluster.etcd import AUTHORITY, CLIENT, CLIENT_PORT
 from tests.servers.apiserver import Replica, admin_trust, server_command
 from tests.servers.certificates import YEAR, Authority
 from tests.servers.daemon import KEPT, Daemon
@@ -46,6 +46,11 @@ class Master:
     def name(self) -> str:
         """The machine's."""
         return self.machine.name
+
+    @property
+    def etcd_url(self) -> str:
+        """Where its etcd member serves those with a certificate."""
+        return f"https://{self.machine.address}:{CLIENT_PORT}"
 
     @property
     def daemons(self) -> tuple[Daemon, ...]:

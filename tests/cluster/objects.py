@@ -7,6 +7,8 @@ Object = dict[str, Any]
 
 ZONES = ("zone-a", "zone-b")
 CREATED = "2026-01-01T00:00:00Z"
+TEMPLATE = "6d8f7c9b54"
+"""What a Deployment's controller adds to the name of a ReplicaSet, for the template of its pods."""
 
 
 def node(name: str, number: int) -> Object:
@@ -70,21 +72,24 @@ def deployment(namespace_name: str, app: str, replicas: int) -> Object:
         _condition("Progressing", "NewReplicaSetAvailable"),
     ]
     status = {"observedGeneration": 1, **counts, "availableReplicas": replicas, "conditions": conditions}
-    return _stored(_DEPLOYMENT, _metadata(namespace_name, app, app), _replicas(app, replicas), status)
+    metadata = _metadata(namespace_name, app, {"app": app})
+    revision = {"annotations": {"deployment.kubernetes.io/revision": "1"}}
+    return _stored(_DEPLOYMENT, metadata | revision, _replicas(replicas, {"app": app}), status)
 
 
 def replica_set(owner: Object) -> Object:
     """The only one of a Deployment; its pods are ready."""
     namespace_name, app, replicas = owner["metadata"]["namespace"], owner["metadata"]["name"], owner["spec"]["replicas"]
     counts = {"replicas": replicas, "fullyLabeledReplicas": replicas, "readyReplicas": replicas}
-    metadata = _metadata(namespace_name, app, f"{app}-1", owner)
+    labels = {"app": app, "pod-template-hash": TEMPLATE}
+    metadata = _metadata(namespace_name, f"{app}-{TEMPLATE}", labels, owner)
     status = {"observedGeneration": 1, **counts, "availableReplicas": replicas}
-    return _stored(_REPLICA_SET, metadata, _replicas(app, replicas), status)
+    return _stored(_REPLICA_SET, metadata, _replicas(replicas, labels), status)
 
 
 def pod(owner: Object, number: int, node_name: str) -> Object:
     """Of a ReplicaSet, running and ready on a node; one in twenty has run out of memory, some more than once."""
-    metadata, app = owner["metadata"], owner["metadata"]["labels"]["app"]
+    metadata, labels = owner["metadata"], owner["metadata"]["labels"]
     restarts = number // 20 % 5 if number % 20 == 0 else 0
     ended = {"exitCode": 137, "reason": "OOMKilled", "startedAt": CREATED, "finishedAt": CREATED}
     containers = [
@@ -113,11 +118,12 @@ def pod(owner: Object, number: int, node_name: str) -> Object:
         "conditions": [_condition(kind) for kind in ready],
         "containerStatuses": containers,
     }
-    own = _metadata(metadata["namespace"], app, f"{metadata['name']}-{number:05}", owner)
-    return _stored({"apiVersion": "v1", "kind": "Pod"}, own, {**_template(app)["spec"], "nodeName": node_name}, status)
+    own = _metadata(metadata["namespace"], f"{metadata['name']}-{number:05}", labels, owner)
+    spec = {**_template(labels)["spec"], "nodeName": node_name}
+    return _stored({"apiVersion": "v1", "kind": "Pod"}, own, spec, status)
 
 
-def _template(app: str) -> Object:
+def _template(labels: Object) -> Object:
     """A service with a proxy beside it, each with probes, limits and a few settings."""
     probe = {"httpGet": {"path": "/-/healthy", "port": 8080}, "periodSeconds": 10}
     containers = [
@@ -133,8 +139,8 @@ def _template(app: str) -> Object:
         }
         for name in _CONTAINERS
     ]
-    volumes = [{"name": "settings", "configMap": {"name": app}}]
-    return {"metadata": {"labels": {"app": app}}, "spec": {"containers": containers, "volumes": volumes}}
+    volumes = [{"name": "settings", "configMap": {"name": labels["app"]}}]
+    return {"metadata": {"labels": labels}, "spec": {"containers": containers, "volumes": volumes}}
 
 
 _CONTAINERS = ("service", "proxy")
@@ -172,8 +178,7 @@ def _fields(value: Any) -> Object:  # noqa: ANN401 - JSON
     return {}
 
 
-def _metadata(namespace_name: str, app: str, name: str, owner: Object | None = None) -> Object:
-    labels = {"app": app, "app.kubernetes.io/managed-by": "tests"}
+def _metadata(namespace_name: str, name: str, labels: Object, owner: Object | None = None) -> Object:
     metadata = {"name": name, "namespace": namespace_name, "labels": labels}
     if owner is None:
         return metadata
@@ -182,8 +187,8 @@ def _metadata(namespace_name: str, app: str, name: str, owner: Object | None = N
     return {**metadata, "ownerReferences": [{**reference, **of}]}
 
 
-def _replicas(app: str, replicas: int) -> Object:
-    return {"replicas": replicas, "selector": {"matchLabels": {"app": app}}, "template": _template(app)}
+def _replicas(replicas: int, labels: Object) -> Object:
+    return {"replicas": replicas, "selector": {"matchLabels": labels}, "template": _template(labels)}
 
 
 def _condition(kind: str, reason: str = "AsTold", status: str = "True") -> Object:

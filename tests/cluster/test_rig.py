@@ -17,7 +17,7 @@ import pytest
 
 from tests.cluster.plane import ELECTED, HighlyAvailable
 from tests.servers.apiserver import Endpoint
-from tests.servers.gotools import ensure
+from tests.servers.kubectl import kubectl
 from tests.servers.waiting import comes_true
 
 pytestmark = pytest.mark.timeout(300)
@@ -175,10 +175,3 @@ def ask(connection: http.client.HTTPConnection) -> None:
     with closing(connection):
         connection.request("GET", "/health")
         connection.getresponse()
-
-
-def kubectl(kubeconfig: Path, *arguments: str) -> str:
-    options: list[str | Path] = ["--kubeconfig", kubeconfig, "--cache-dir", kubeconfig.parent / "kubectl"]
-    command = [ensure("kubectl"), *options, *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    return result.stdout + result.stderr
