@@ -107,8 +107,8 @@ def test_etcd_without_a_majority(exporter: Exporter, plane: HighlyAvailable) -> 
         master.etcd.pause()
     exporter.notices("no majority of etcd, seen by writes", lambda scrape: not any(scrape.values(WRITE_UP)), promised=7)
     exporter.until(lambda scrape: scrape.values(catalogue.CONTROLPLANE_ETCD_HAS_LEADER, endpoint=alone.etcd_url) == [0])
-    hung = {master.etcd_url: "timeout" for master in paused}
-    exporter.until(lambda scrape: etcd_failures(scrape) == hung)
+    expected = {**{master.etcd_url: "timeout" for master in paused}, alone.etcd_url: "unhealthy"}
+    exporter.until(lambda scrape: etcd_failures(scrape) == expected)
 
 
 def test_a_master_without_power(exporter: Exporter, plane: HighlyAvailable) -> None:
