@@ -3,14 +3,13 @@
 etcd's documentation, "gRPC gateway": its API as JSON over HTTP, in which 64-bit numbers are strings.
 """
 
-import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import aiohttp
 import msgspec
@@ -26,6 +25,8 @@ from tapwatch.errors import PollError, PollReason
 log = structlog.get_logger()
 
 LARGEST_ANSWER_BYTES = 65536
+_PAUSE_SECONDS = 0.5
+"""Between two questions of a round there is less, between two rounds more."""
 
 
 class _Answer(msgspec.Struct, frozen=True, gc=False):
@@ -119,7 +120,7 @@ class Etcd:
                 yield from _status_samples(url, member.status)
 
     async def _probe(self, url: str) -> Member:
-        """All questions at once, so that a slow one does not hide the others."""
+        """One connection for all questions; health comes first."""
         started = time.perf_counter()
         try:
             tls = _trust(self._settings)
@@ -128,15 +129,14 @@ class Etcd:
             failure = PollError(PollReason.CREDENTIALS, message)
             failure.__cause__ = error
             return Member(0.0, failure)
-        healthy, *told = await asyncio.gather(
-            self._health(url, tls, started),
-            self._told(url, tls, "/v3/maintenance/status", {}, _Status),
-            self._told(url, tls, "/v3/cluster/member/list", {}, _Members),
-            self._told(url, tls, "/v3/maintenance/alarm", {"action": "GET"}, _Alarms),
-        )
-        status, members, alarms = cast("tuple[_Status | None, _Members | None, _Alarms | None]", tuple(told))
+        member = await self._health(url, tls, started)
+        if member.failure is not None and member.failure.reason != PollReason.UNHEALTHY:
+            return member  # nobody there who could tell more
+        status = await self._told(url, tls, "/v3/maintenance/status", {}, _Status)
+        members = await self._told(url, tls, "/v3/cluster/member/list", {}, _Members)
+        alarms = await self._told(url, tls, "/v3/maintenance/alarm", {"action": "GET"}, _Alarms)
         return replace(
-            healthy,
+            member,
             status=status,
             members=len(members.members) if members is not None else None,
             alarms=tuple(sorted({each.alarm for each in alarms.alarms})) if alarms is not None else (),
@@ -198,8 +198,9 @@ def _trust(settings: EtcdSettings) -> ssl.SSLContext:
 
 @asynccontextmanager
 async def open_etcd(settings: EtcdSettings, timing: Timing) -> AsyncIterator[Etcd]:
-    """Etcd while the context lasts; as for API servers, every request has a connection of its own."""
+    """Etcd while the context lasts; each round has a connection of its own, as a kept one hides that new ones fail."""
     timeout = aiohttp.ClientTimeout(total=timing.timeout, connect=timing.connect_timeout, ceil_threshold=float("inf"))
-    connector = aiohttp.TCPConnector(limit=0, force_close=True, use_dns_cache=False, resolver=Resolver())
+    kept = min(_PAUSE_SECONDS, timing.interval / 2)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=kept, use_dns_cache=False, resolver=Resolver())
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         yield Etcd(session, settings, timing)

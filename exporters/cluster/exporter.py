@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from exporters.cluster.collector import ClusterCollector
+from exporters.cluster.exposition import render
 from exporters.cluster.objects.services import target_groups
 from exporters.cluster.sample import Sample
 from exporters.cluster.settings import Cluster, Plan, Timing, Watching
@@ -31,7 +31,6 @@ class Exporter:
         self._ending: set[asyncio.Task[None]] = set()
         self.registry = own_registry()
         self._crashes = counter(catalogue.WATCH_CRASHES, self.registry)
-        self.registry.register(ClusterCollector(self._samples))
 
     @property
     def service(self) -> Service:
@@ -40,6 +39,7 @@ class Exporter:
             name="cluster-exporter",
             routes=[web.get("/sd/services", self._services)],
             registry=self.registry,
+            exposition=lambda: render(self._samples()),
             reload=self.reload,
             readiness=self._readiness,
             background=self._watching,

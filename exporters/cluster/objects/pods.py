@@ -153,7 +153,7 @@ class Pods(Store[Pod, PodRow]):
             labels = (*cause.workload, cause.container, cause.reason)
             yield Sample(catalogue.CONTROLPLANE_CONTAINER_RESTARTS, labels, self._restarts[cause])
             yield Sample(catalogue.CONTROLPLANE_CONTAINER_LAST_RESTART, labels, seen)
-        for (namespace, name), row in self.rows():
+        for (namespace, name), row in self._rows.items():  # of many, few are in trouble
             if row.trouble:
                 place = (namespace, name, row.node, row.trouble)
                 yield Sample(catalogue.CONTROLPLANE_SYSTEM_POD_NOT_READY, place, 1)

@@ -1,18 +1,24 @@
 """What Prometheus gets: spelled out, as rules and dashboards are built on it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from prometheus_client import CollectorRegistry, generate_latest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.utils import floatToGoString
 
 from exporters.cluster.clock import Offset
-from exporters.cluster.collector import METRICS, ClusterCollector
 from exporters.cluster.connection import Stages
 from exporters.cluster.endpoint import Endpoint
+from exporters.cluster.exposition import METRICS, render
 from exporters.cluster.health import Health, Probe
 from exporters.cluster.kubeconfig import Target
 from exporters.cluster.report import samples
+from exporters.cluster.sample import Sample
 from exporters.cluster.settings import Cluster
 from exporters.cluster.state import ClusterState, EndpointState
+from tapwatch import catalogue
 from tapwatch.catalogue import CATALOGUE
 from tapwatch.errors import PollError, PollReason
 
@@ -38,16 +44,30 @@ DOWN = EndpointState().after(
 STATE = ClusterState(CLUSTER, refreshed=True, failure=None, endpoints={ADDRESS: UP, REPLICA: DOWN}, listed=1)
 
 
+_LABELS = st.text(st.sampled_from('{}\\"\n%,= aä水'))
+"""What the format, or Python's, treats in its own way."""
+
+
+def exposed(*states: ClusterState) -> str:
+    return render((state.cluster, samples(state)) for state in states).decode()
+
+
 def series(*states: ClusterState) -> list[str]:
-    registry = CollectorRegistry()
-    registry.register(ClusterCollector(lambda: [(state.cluster, samples(state)) for state in states]))
-    return [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
+    """Every series as prometheus-client reads it, its labels sorted."""
+    return [
+        f"{sample.name}{{{pairs(sample.labels)}}} {floatToGoString(sample.value)}"  # type: ignore[no-untyped-call]
+        for family in text_string_to_metric_families(exposed(*states))
+        for sample in family.samples
+    ]
+
+
+def pairs(labels: Mapping[str, str]) -> str:
+    return ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
 
 
 def labelled(name: str, endpoint: str, role: str, **labels: str) -> str:
     every = {"cluster": "campus", "region": "tw-north", "zone": "a", "endpoint": endpoint, "role": role, **labels}
-    pairs = ",".join(f'{label}="{value}"' for label, value in sorted(every.items()))
-    return f"{name}{{{pairs}}}"
+    return f"{name}{{{pairs(every)}}}"
 
 
 def test_an_endpoint_that_is_up_is_described() -> None:
@@ -147,3 +167,20 @@ def test_where_the_settings_name_the_replicas_nothing_is_said_of_discovery() -> 
 def test_every_metric_of_control_planes_is_collected_and_says_where() -> None:
     assert set(METRICS) == {metric for metric in CATALOGUE.values() if metric.name.startswith("controlplane_")}
     assert all(metric.labels[:3] == ("cluster", "region", "zone") for metric in METRICS)
+
+
+@given(_LABELS, _LABELS, st.floats(allow_nan=False, width=32))
+def test_any_label_and_number_is_read_back_by_prometheus_own_client(one: str, other: str, value: float) -> None:
+    cluster = replace(CLUSTER, name=other)
+    text = render([(cluster, [Sample(catalogue.CONTROLPLANE_NODE, ("node", one, other), value)])]).decode()
+    (sample,) = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    labels = {"cluster": other, "region": "tw-north", "zone": "a", "node": "node", "node_zone": one}
+    assert sample.labels == {**labels, "kubelet_version": other}
+    assert sample.value == value
+
+
+def test_every_metric_has_its_help_and_type() -> None:
+    families = {family.name: family for family in text_string_to_metric_families(exposed())}
+    for metric in METRICS:
+        family = families[metric.name.removesuffix("_total")]
+        assert (family.documentation, family.type) == (metric.help, metric.type)
