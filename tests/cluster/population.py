@@ -8,7 +8,7 @@ import base64
 import http.client
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tapwatch.errors import TapwatchError
@@ -66,14 +66,20 @@ def node_name(number: int) -> str:
 
 
 def populate(population: Population, etcd: http.client.HTTPConnection) -> None:
-    """Write all of it, over what is there. Raises TapwatchError when etcd refuses, OSError when it cannot be asked."""
-    _transact(
-        etcd, ({"request_put": {"key": _key(one), "value": _data(json.dumps(one))}} for one in population.objects())
-    )
+    """Write all of it, over what is there; raises as `put`."""
+    put(population.objects(), etcd)
+
+
+def put(content: Iterable[Object], etcd: http.client.HTTPConnection) -> None:
+    """Write objects, over what is there: to API servers they have changed, even when they look the same.
+
+    Raises TapwatchError when etcd refuses, OSError when it cannot be asked.
+    """
+    _transact(etcd, ({"request_put": {"key": _key(one), "value": _data(json.dumps(one))}} for one in content))
 
 
 def remove(population: Population, etcd: http.client.HTTPConnection) -> None:
-    """Delete all of it, at once and without any finalizer; raises as `populate`."""
+    """Delete all of it, at once and without any finalizer; raises as `put`."""
     _transact(etcd, ({"request_delete_range": {"key": _key(one)}} for one in population.objects()))
 
 

@@ -1,5 +1,6 @@
 """The cluster exporter as users run it, watching the control plane; how soon it shows what happens."""
 
+import json
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -49,6 +50,11 @@ class Exporter:
             assert time.monotonic() < deadline, f"not within {seconds:g} s:\n{scrape.text}\n{self.daemon.log_end()}"
             time.sleep(_SCRAPE_SECONDS)
         return scrape
+
+    def read_json(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        """What it answers there."""
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:  # noqa: S310 - on loopback
+            return json.loads(answer.read())
 
     def notices(self, what: str, condition: Callable[[Scrape], bool], promised: float = PROMISED) -> Scrape:
         """As `until`, from now on within what is promised; the time is kept."""
