@@ -1,4 +1,4 @@
-"""A populated cluster is one to Kubernetes: its controllers accept it, and its nodes live as long as kwok does."""
+"""A populated cluster is one to Kubernetes: its controllers leave it as it is, and its nodes live."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -53,13 +53,6 @@ def test_controllers_leave_everything_as_it_is(plane: HighlyAvailable) -> None:
     assert count(plane.entrance, "/api/v1/namespaces/team-01/pods") == SMALL.pods // 2
 
 
-def test_nodes_that_are_not_kept_alive_become_unknown(plane: HighlyAvailable, kwok: Daemon) -> None:
-    kwok.pause()
-    assert comes_true(lambda: "Unknown" in readiness(plane.entrance), 120)
-    kwok.resume()
-    assert comes_true(lambda: readiness(plane.entrance) == {"True"}, 120)
-
-
 def has(endpoint: Endpoint, path: str, number: int) -> bool:
     return count(endpoint, path) == number
 
@@ -67,9 +60,3 @@ def has(endpoint: Endpoint, path: str, number: int) -> bool:
 def count(endpoint: Endpoint, path: str) -> int:
     """How many there are in the list."""
     return len(endpoint.ask("GET", path).json()["items"])
-
-
-def readiness(endpoint: Endpoint) -> set[str]:
-    """Every status of the condition Ready among all nodes."""
-    nodes = endpoint.ask("GET", "/api/v1/nodes").json()["items"]
-    return {one["status"] for node in nodes for one in node["status"]["conditions"] if one["type"] == "Ready"}

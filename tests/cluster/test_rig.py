@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cluster.plane import ELECTED, HighlyAvailable
+from tests.cluster.plane import HighlyAvailable
 from tests.servers.apiserver import Endpoint
 from tests.servers.kubectl import kubectl
 from tests.servers.waiting import comes_true
@@ -45,13 +45,6 @@ def test_users_have_the_rights_they_were_granted(plane: HighlyAvailable) -> None
     assert "Forbidden" in kubectl(kubeconfig, "get", "pods")
     plane.grant("view", "system:serviceaccount:default:watcher")
     assert comes_true(lambda: "No resources found" in kubectl(kubeconfig, "get", "pods"))
-
-
-@pytest.mark.parametrize("component", ELECTED)
-def test_another_master_leads_when_the_leader_dies(plane: HighlyAvailable, component: str) -> None:
-    dead = plane.leader(component)
-    (dead.scheduler if component == "kube-scheduler" else dead.controller_manager).kill()
-    assert comes_true(lambda: plane.leader(component) != dead, 60)
 
 
 def test_a_scheduler_is_started_again_when_it_ends(plane: HighlyAvailable) -> None:

@@ -6,6 +6,7 @@ rule of a firewall and no setting of this machine is touched. Needs root, and `i
 """
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from tapwatch.errors import TapwatchError
 from tests.servers.daemon import Daemon
 
 _HOLDER: Final = 'hostname "$0" && ip link set lo up && echo up && exec sleep infinity'
+_TOOLS: Final = {"ip": "iproute2", "nsenter": "util-linux", "unshare": "util-linux", "hostname": "hostname"}
 _START_SECONDS: Final = 30
 _MOST_NETWORKS: Final = 256
 
@@ -76,6 +78,9 @@ class Lan:
         """A network that no other process uses; all machines end with the block. Raises TapwatchError."""
         if os.geteuid() != 0:
             raise TapwatchError("a network of machines needs network namespaces, and so root: run this as root")
+        missing = [f"{tool} (Debian's {package})" for tool, package in _TOOLS.items() if shutil.which(tool) is None]
+        if missing:
+            raise TapwatchError(f"a network of machines needs {' and '.join(missing)}")
         with ExitStack() as running:
             switch = _held("switch", folder, running)
             _run([*_inside(switch), "ip", "link", "add", "switch", "up", "type", "bridge"])

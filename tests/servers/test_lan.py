@@ -79,6 +79,13 @@ def test_nothing_stays_when_the_owner_is_killed(tmp_path: Path) -> None:
     assert comes_true(lambda: not any(psutil.pid_exists(int(process)) for process in processes))
 
 
+def test_without_root_it_says_so(tmp_path: Path) -> None:
+    """In a user namespace without a user of ours nobody is root."""
+    command: list[str | Path] = ["unshare", "--user", sys.executable, "-c", OWNER, tmp_path]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "needs network namespaces, and so root: run this as root" in result.stderr
+
+
 def serve(machine: Machine, folder: Path) -> Daemon:
     """Something that listens on port 80."""
     server = machine.start("server", [sys.executable, "-c", SERVER], folder / f"{machine.name}-server.log")
