@@ -58,7 +58,8 @@ class Credentials:
         future = start_in_thread(function)
         self._blocked = future
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), _BLOCKED_SECONDS)
+            async with asyncio.timeout(_BLOCKED_SECONDS):
+                return await asyncio.wrap_future(future)
         except TimeoutError as error:
             message = f"credentials or replicas were not had within {_BLOCKED_SECONDS:g} s"
             raise PollError(PollReason.TIMEOUT, message) from error

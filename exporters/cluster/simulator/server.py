@@ -5,6 +5,7 @@ machine can do so, as it listens on loopback.
 """
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -172,7 +173,9 @@ class ApiServer:
         written = {**await request.json()}
         written["metadata"] = {**written["metadata"], "resourceVersion": str(stored["version"] + 1)}
         stored = {"version": stored["version"] + 1, "leases": {**stored["leases"], request.path: written}}
-        self._files.stored.write_text(json.dumps(stored), encoding="utf-8")
+        new = self._files.stored.with_suffix(f".{os.getpid()}")
+        new.write_text(json.dumps(stored), encoding="utf-8")
+        new.replace(self._files.stored)  # at once, as others read it
         return web.json_response(written)
 
     async def _lease(self, request: web.Request) -> web.Response:

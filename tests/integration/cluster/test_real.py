@@ -150,6 +150,29 @@ async def test_replicas_are_discovered_as_soon_as_it_is_allowed(tmp_path: Path, 
     assert found.values(UP, role="replica") == [0.0, 0.0]
 
 
+async def test_a_cluster_is_watched_by_its_server_token_and_authority_and_replicas_are_found_by_dns(
+    tmp_path: Path, plane: ControlPlane
+) -> None:
+    kubeconfig = yaml.safe_load((await asyncio.to_thread(plane.token_kubeconfig, "by-token")).read_text())
+    (tmp_path / "token").write_text(kubeconfig["users"][0]["user"]["token"])
+    (tmp_path / "ca.crt").write_bytes(plane.authority.certificate_pem)
+    replica = plane.replicas[0]
+    cluster = {
+        "name": "real",
+        "server": replica.url,
+        "token_file": "token",
+        "ca_file": "ca.crt",
+        "tls_server_name": "kubernetes",
+        "endpoints_dns": f"https://localhost:{replica.port}",
+    }
+    async with watching(write_settings(tmp_path, cluster)) as exporter:
+        await exporter.until(lambda scrape: scrape.values(UP, endpoint=replica.url) == [1.0, 1.0], 20)
+        await exporter.until(lambda scrape: scrape.values(catalogue.CONTROLPLANE_DISCOVERY_UP) == [1.0], 20)
+        (tmp_path / "token").write_text("expired")
+        refused = await exporter.until(lambda scrape: scrape.values(UP, endpoint=replica.url) == [0.0, 0.0], 20)
+    assert refused.labels(FAILURE, "reason", endpoint=replica.url) == ["unauthorized", "unauthorized"]
+
+
 SLICE = {
     "metadata": {"name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
     "addressType": "IPv4",

@@ -110,6 +110,22 @@ async def test_a_single_failing_check_is_named(tmp_path: Path, plane: SimulatedC
         await exporter.until(everything_is_up)
 
 
+async def test_writes_are_seen_to_fail_where_etcd_does_and_nowhere_else(
+    tmp_path: Path, plane: SimulatedControlPlane
+) -> None:
+    ill, well = (replica.url for replica in plane.replicas)
+    async with watching(write_settings(tmp_path, simulated(plane), more="write_interval: 300ms\n")) as exporter:
+        await exporter.until(lambda scrape: scrape.values(catalogue.CONTROLPLANE_WRITE_UP) == [1.0, 1.0, 1.0])
+        await plane.replicas[0].fail("etcd")
+        scrape = await exporter.until(
+            lambda scrape: scrape.values(catalogue.CONTROLPLANE_WRITE_UP, endpoint=ill) == [0.0]
+        )
+        assert scrape.labels(catalogue.CONTROLPLANE_WRITE_FAILURE, "reason", endpoint=ill) == ["unhealthy"]
+        assert scrape.values(catalogue.CONTROLPLANE_WRITE_UP, endpoint=well) == [1.0]
+        await plane.replicas[0].mend("etcd")
+        await exporter.until(lambda scrape: scrape.values(catalogue.CONTROLPLANE_WRITE_UP) == [1.0, 1.0, 1.0])
+
+
 async def test_a_dead_replica_stays_down_after_the_others_took_it_off_the_list(
     tmp_path: Path, plane: SimulatedControlPlane
 ) -> None:
