@@ -1,16 +1,16 @@
-"""`make bench`: our exporter beside its peers, on the same simulated fleets, in the same run."""
+"""`make bench`: our exporters beside their peers, on the same simulated fleets and cluster, in the same run."""
 
 import time
 from pathlib import Path
 
 import click
 
-from bench.parts import dead, exchanges, gateway, line, probe, scale
+from bench.parts import cluster, dead, exchanges, gateway, line, probe, scale
 from bench.run import Run
 from tapwatch.process import exit_on_faults
 
 _EXECUTABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_PARTS = (probe.command, gateway.command, exchanges.command, line.command, scale.command, dead.command)
+_PARTS = (probe.command, gateway.command, exchanges.command, line.command, scale.command, dead.command, cluster.command)
 
 
 @click.group(invoke_without_command=True)
@@ -24,7 +24,7 @@ _PARTS = (probe.command, gateway.command, exchanges.command, line.command, scale
 )
 @click.pass_context
 def main(context: click.Context, /, **options: Path | None) -> None:
-    """Measure our exporter and its peers on simulated fleets; every part when none is named.
+    """Measure our exporters and their peers, on simulated fleets and a cluster; every part when none is named.
 
     Absolute times depend on the machine and on what else it does; the ratios of one run hold.
     """

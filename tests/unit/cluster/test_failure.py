@@ -5,7 +5,7 @@ import ssl
 import aiohttp
 import pytest
 
-from exporters.cluster.probe import FAILURES, reason_of
+from exporters.cluster.failure import FAILURES, reason_of
 from tapwatch.errors import PollReason
 
 
