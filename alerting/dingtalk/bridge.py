@@ -1,9 +1,8 @@
-"""The bridge: Alertmanager's webhook in, DingTalk out, and 200 only when DingTalk has taken every message."""
+"""The bridge: Alertmanager's webhook in, DingTalk out, and 200 only for what is safe in the outbox or delivered."""
 
 import functools
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +10,17 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from alerting.dingtalk.delivery import CallMeter, Delivery
-from alerting.dingtalk.ledger import Ledger
-from alerting.dingtalk.message import Reader
-from alerting.dingtalk.metrics import BridgeMetrics
+from alerting.dingtalk.clocks import Clocks
+from alerting.dingtalk.delivery import Delivery
+from alerting.dingtalk.direct import DirectDelivery
+from alerting.dingtalk.metrics import BridgeMetrics, OutboxMetrics
+from alerting.dingtalk.outbox import Outbox
+from alerting.dingtalk.outlet import CallMeter, Outlet
 from alerting.dingtalk.payload import Notification, parse_notification
 from alerting.dingtalk.robot import Robot
 from alerting.dingtalk.settings import RobotSettings, load_settings
-from tapwatch.errors import DeliveryError
+from alerting.dingtalk.store.database import Database
+from tapwatch.errors import DeliveryError, StoreError
 from tapwatch.web import Service, own_registry
 
 log = structlog.get_logger()
@@ -27,17 +29,7 @@ LARGEST_PAYLOAD_BYTES = 32 * 1024**2
 
 
 @dataclass(frozen=True)
-class Clocks:
-    """The time, for tests to replace."""
-
-    unix: Callable[[], float] = time.time
-    """Seconds since 1970, which DingTalk compares with its own."""
-    steady: Callable[[], float] = time.monotonic
-    """Seconds that never go back."""
-
-
-@dataclass(frozen=True)
-class _Channel:
+class _Way:
     """A robot in use."""
 
     settings: RobotSettings
@@ -54,8 +46,9 @@ class Bridge:
         self._settings = load_settings(config_file)
         self._clocks = clocks or Clocks()
         self._session: aiohttp.ClientSession | None = None
-        self._channels: Mapping[str, _Channel] = {}
-        self._ledger = Ledger(self._clocks.steady)
+        self._ways: Mapping[str, _Way] = {}
+        self._direct = DirectDelivery(self._clocks.steady)
+        self._outbox: Outbox | None = None
         self.registry = own_registry()
         self._metrics = BridgeMetrics(self.registry)
 
@@ -74,49 +67,60 @@ class Bridge:
     def reload(self) -> None:
         """Read the settings and secrets again; raises ConfigError and keeps the old ones.
 
-        A robot whose settings have not changed keeps what it knows of its rate limit.
+        A robot whose settings have not changed keeps what it knows of its rate limit. Another outbox needs a restart.
         """
-        self._settings = load_settings(self._file)
+        self._settings, old = load_settings(self._file), self._settings
+        if self._settings.database != old.database:
+            log.warning("settings.restart_needed", setting="outbox", file=str(self._file))
         self._apply()
 
     @asynccontextmanager
     async def _sending(self) -> AsyncIterator[None]:
-        async with aiohttp.ClientSession() as self._session:
+        async with AsyncExitStack() as stack:
+            self._session = await stack.enter_async_context(aiohttp.ClientSession())
+            if self._settings.database is not None:
+                database = Database(self._settings.database, self._clocks.steady)
+                metrics = OutboxMetrics(self.registry)
+                self._outbox = Outbox(database, self._direct, self._clocks, self._metrics, metrics)
+                await stack.enter_async_context(self._outbox.running())
             self._apply()
             yield
         self._session = None
 
     def _apply(self) -> None:
-        """Make the channels those of the settings."""
+        """Make the robots those of the settings."""
         if self._session is None:
             return  # they come with the session
         for name in self._settings.unused:
             log.warning("settings.unused", setting=name, file=str(self._file), meaning="this version does not use it")
-        old, session = self._channels, self._session
-        self._channels = {
-            name: self._channel(name, robot, old.get(name), session) for name, robot in self._settings.robots.items()
-        }
-        self._metrics.show_robots(self._channels)
+        old, session, settings = self._ways, self._session, self._settings
+        self._ways = {name: self._way(name, robot, old.get(name), session) for name, robot in settings.robots.items()}
+        pools = {name: [self._ways[one].delivery for one in settings.pool(name)] for name in settings.robots}
+        self._direct.use(pools)
+        if self._outbox is not None:
+            outlets = {
+                name: {delivery.outlet.name: delivery.outlet for delivery in pool} for name, pool in pools.items()
+            }
+            self._outbox.use(settings, outlets)
+        self._metrics.show_robots(self._ways)
 
-    def _channel(
-        self, name: str, robot: RobotSettings, known: _Channel | None, session: aiohttp.ClientSession
-    ) -> _Channel:
+    def _way(self, name: str, robot: RobotSettings, known: _Way | None, session: aiohttp.ClientSession) -> _Way:
         timeout, patience = timing = (self._settings.timeout, self._settings.patience)
         if known is not None and (known.settings, known.timing) == (robot, timing):
             return known
         meter = CallMeter(functools.partial(self._metrics.count_call, name), self._clocks.steady)
-        sender = Robot(robot, session, timeout, self._clocks.unix)
-        return _Channel(robot, timing, Delivery(sender, Reader.of(robot), robot.rate_limit, patience, meter))
+        outlet = Outlet(name, robot, Robot(robot, session, timeout, self._clocks.unix), meter)
+        return _Way(robot, timing, Delivery(outlet, patience))
 
     async def answer(self, request: web.Request) -> web.Response:
         """POST /dingtalk/ROBOT.
 
-        200: DingTalk has said errcode 0 to every message. 503: it has not, and another try can help. 4xx: none can.
+        200: the notification is safe in the outbox, or DingTalk has said errcode 0 to every message. 503: neither, and
+        another try can help. 4xx: none can.
         """
         name = request.match_info["robot"]
-        channel = self._channels.get(name)
-        if channel is None:
-            known = ", ".join(sorted(self._channels))
+        if name not in self._ways:
+            known = ", ".join(sorted(self._ways))
             return web.Response(status=404, text=f"no robot has this name; there are: {known}\n")
         try:
             notification = parse_notification(await request.read())
@@ -124,23 +128,44 @@ class Bridge:
             self._metrics.count_invalid(name)
             log.warning("notification.invalid", robot=name, error=str(error))
             return web.Response(status=400, text=f"{error}\n")
-        key = f"{name}\n{notification.key}"
         with structlog.contextvars.bound_contextvars(robot=name):
-            answer = await self._deliver(name, channel.delivery, notification, key)
-        if request.transport is not None:  # else Alertmanager has given up waiting, and will ask again
-            self._ledger.confirm(key)
+            return await self._take(request, name, notification)
+
+    async def _take(self, request: web.Request, name: str, notification: Notification) -> web.Response:
+        """Store it, or else deliver it while Alertmanager waits."""
+        if self._outbox is not None:
+            try:
+                return await self._store(request, self._outbox, name, notification)
+            except StoreError as error:
+                log.warning("notification.not_stored", error=str(error), meaning="it is delivered directly")
+        answer = await self._deliver(name, notification)
+        if _is_heard(request):
+            self._direct.confirm(name, notification)
         return answer
 
-    async def _deliver(self, name: str, delivery: Delivery, notification: Notification, key: str) -> web.Response:
+    async def _store(self, request: web.Request, outbox: Outbox, name: str, notification: Notification) -> web.Response:
+        receipt = await outbox.accept(name, notification)
+        if _is_heard(request):
+            outbox.confirm(receipt)
+        log.info("notification.stored", number=receipt.number, known=receipt.known, alerts=len(notification.alerts))
+        return web.Response(text="stored before\n" if receipt.known else "stored\n")
+
+    async def _deliver(self, name: str, notification: Notification) -> web.Response:
         started, alerts = self._clocks.steady(), len(notification.alerts)
         try:
-            messages = await delivery.deliver(notification, self._ledger, key)
+            messages = await self._direct.deliver(name, notification)
         except DeliveryError as error:
-            wait = delivery.budget.wait(self._clocks.steady())
-            self._metrics.count_failure(name, error.reason, self._clocks.unix() + wait if wait else None)
+            self._metrics.count_failure(name, error.reason, name)
+            if wait := self._direct.wait(name):
+                self._metrics.show_blocked(name, self._clocks.unix() + wait)
             log.warning("notification.not_delivered", reason=error.reason, error=str(error), alerts=alerts)
             return web.Response(status=503 if error.retryable else 422, text=f"{error.reason}: {error}\n")
         self._metrics.count_delivery(name, notification if messages else None, self._clocks.unix())
         took = round(self._clocks.steady() - started, 3)
         log.info("notification.delivered", status=notification.status, alerts=alerts, messages=messages, seconds=took)
         return web.Response(text="delivered\n" if messages else "delivered before\n")
+
+
+def _is_heard(request: web.Request) -> bool:
+    """False when Alertmanager has given up waiting, and will ask again."""
+    return request.transport is not None

@@ -13,6 +13,14 @@ SAME_NEWS_SECONDS = 30.0
 LARGEST = 10_000
 
 
+_NAMESPACE = uuid.UUID("6f0d4a52-2c1c-4f56-9d0f-0e9a4b7d3c11")
+
+
+def seed_of(key: str, robot: str) -> uuid.UUID:
+    """The same for whoever delivers the news of this ledger key by this robot."""
+    return uuid.uuid5(_NAMESPACE, f"{robot}\n{key}")
+
+
 @dataclass
 class Entry:
     """One notification on its way to one robot."""

@@ -22,12 +22,13 @@ LEAST_BODY_BYTES = 5_000
 """One alert always has room in this."""
 RESOLVED_MARK = "✅"
 
-_MARKS = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
+MARKS = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
 _ALERT_BYTES = 50
 """Less than the shortest that is said of an alert: more than so many need not be tried."""
-_ANY_ID = "0" * 32
+ANY_ID = "0" * 32
+"""As long as every `msgUuid`."""
 
-_TEMPLATES = ImmutableSandboxedEnvironment(
+TEMPLATES = ImmutableSandboxedEnvironment(
     loader=PackageLoader("alerting.dingtalk"),
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -102,37 +103,46 @@ def write(notification: Notification, reader: Reader, style: Style, skip: int = 
 
     if style.form is Form.BARE:
         return with_alerts(0)
-    return with_alerts(_most(len(alerts), style.body_bytes, lambda shown: len(with_alerts(shown).encode(_ANY_ID))))
+    return with_alerts(_most(len(alerts), style.body_bytes, lambda shown: len(with_alerts(shown).encode(ANY_ID))))
 
 
 def _most(alerts: int, body_bytes: int, size: Callable[[int], int]) -> int:
     """How many alerts have room; one always has."""
-    candidates = range(2, min(alerts, body_bytes // _ALERT_BYTES) + 1)
+    return most_that_fit(min(alerts, body_bytes // _ALERT_BYTES), body_bytes, size)
+
+
+def most_that_fit(things: int, body_bytes: int, size: Callable[[int], int]) -> int:
+    """How many of the things have room when so many of them take `size` bytes; one is taken to have."""
+    candidates = range(2, things + 1)
     return 1 + bisect.bisect_right(candidates, body_bytes, key=size)
 
 
 def _with_keyword(
     notification: Notification, alerts: Sequence[Alert], shown: int, reader: Reader, style: Style
 ) -> Message:
+    return with_keyword(reader, lambda prefix: _render(notification, alerts, shown, reader, style, prefix))
+
+
+def with_keyword(reader: Reader, render: Callable[[str], Message]) -> Message:
     """DingTalk refuses a message without one of the robot's keywords, so one is put in front where none stands."""
-    message = _render(notification, alerts, shown, reader, style)
+    message = render("")
     if not reader.keywords or any(keyword in message.text for keyword in reader.keywords):
         return message
-    return _render(notification, alerts, shown, reader, style, f"{reader.keywords[0]} ")
+    return render(f"{reader.keywords[0]} ")
 
 
 def _render(
-    notification: Notification, alerts: Sequence[Alert], shown: int, reader: Reader, style: Style, prefix: str = ""
+    notification: Notification, alerts: Sequence[Alert], shown: int, reader: Reader, style: Style, prefix: str
 ) -> Message:
     room = Room(style.body_bytes)
     views = [view(alert, reader.time_zone, room) for alert in alerts[: max(shown, 1)]]
     ends = style.last or style.form is Form.BARE or shown == len(alerts)
-    template = _TEMPLATES.get_template(f"{style.form}.j2")
+    template = TEMPLATES.get_template(f"{style.form}.j2")
     module = template.make_module(
         {
             "language": reader.language,
             "prefix": prefix,
-            "marks": _MARKS,
+            "marks": MARKS,
             "resolved_mark": RESOLVED_MARK,
             "worst": views[0],
             "alerts": views[:shown],

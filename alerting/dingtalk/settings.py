@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, model_validator
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from tapwatch.settings import Seconds, SecretFile, Settings, load
 
@@ -50,6 +52,22 @@ def _one_word(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _database(address: object, info: ValidationInfo) -> URL:
+    """The message never repeats the address: people put passwords into it."""
+    try:
+        url = make_url(str(address))
+    except ArgumentError:
+        raise ValueError("must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME") from None
+    if url.drivername not in {"sqlite", "postgresql+psycopg"} or not url.database:
+        raise ValueError("must be sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
+    if url.password is not None:
+        raise ValueError("must not hold a password; it stands in outbox_password_file")
+    if url.drivername == "sqlite":
+        folder = (info.context or {}).get("folder", Path())
+        url = url.set(database=str(Path(folder).absolute() / url.database))
+    return url
+
+
 Credential = Annotated[SecretFile, AfterValidator(_one_word)]
 """A robot's token or secret, in a file of its own."""
 
@@ -75,6 +93,9 @@ class RobotSettings(Settings):
     language: Language = "en"
     time_zone: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
     rate_limit: RateLimit = Field(default_factory=RateLimit)
+    pool: list[str] = Field(default_factory=list)
+    """Robots that stand in, in this order, while this one is out of budget, muted or set up wrong. Usually more robots
+    in the same group chat."""
 
 
 class BridgeSettings(Settings):
@@ -85,15 +106,40 @@ class BridgeSettings(Settings):
     """The longest wait for one answer of DingTalk."""
     patience: Annotated[Seconds, Field(gt=0)] = 8.0
     """The longest that a notification may take: Alertmanager waits for its `group_interval`, at least 10 s."""
-    outbox: str | None = None
-    """Not used by this version, which confirms a notification only when DingTalk has taken it."""
+    outbox: Annotated[URL, BeforeValidator(_database)] | None = None
+    """Where notifications are safe: `sqlite:///FILE` for one replica, `postgresql+psycopg://USER@HOST/NAME` for more.
+    Without it a notification is confirmed only when DingTalk has taken it."""
+    outbox_password: SecretFile | None = Field(default=None, alias="outbox_password_file")
+    keep: Annotated[Seconds, Field(gt=0)] = 90 * 86400.0
+    """How long the ledger remembers what was delivered."""
     alertmanagers: list[str] = Field(default_factory=list)
     """Not used by this version."""
 
     @property
     def unused(self) -> list[str]:
         """Settings in the file that this version accepts and does not use."""
-        return sorted({"outbox", "alertmanagers"} & self.model_fields_set)
+        return sorted({"alertmanagers"} & self.model_fields_set)
+
+    @property
+    def database(self) -> URL | None:
+        """The outbox's address with its password."""
+        if self.outbox is None or self.outbox_password is None:
+            return self.outbox
+        return self.outbox.set(password=self.outbox_password.get_secret_value())
+
+    def pool(self, name: str) -> list[str]:
+        """The robots that deliver what is meant for this one: itself, then those that stand in."""
+        return [name, *self.robots[name].pool]
+
+    @model_validator(mode="after")
+    def _pools_hold_robots_of_this_file(self) -> Self:
+        for name, robot in self.robots.items():
+            unknown = sorted(set(robot.pool) - self.robots.keys())
+            if unknown:
+                raise ValueError(f"robots.{name}.pool: no robot is named {unknown[0]!r}")
+            if name in robot.pool or len(set(robot.pool)) < len(robot.pool):
+                raise ValueError(f"robots.{name}.pool: names other robots, each once")
+        return self
 
     @model_validator(mode="after")
     def _one_answer_fits_into_the_patience(self) -> Self:

@@ -65,14 +65,13 @@ class AlertView:
 def view(alert: Alert, time_zone: ZoneInfo, room: Room) -> AlertView:
     """What a reader in `time_zone` is told of the alert."""
     labels, notes = alert.labels, alert.annotations
-    thing = next((labels[name] for name in _THING_LABELS if labels.get(name)), "")
     place = tuple(harmless(labels[name], room.name) for name in _PLACE_LABELS if labels.get(name))
     links = ((kind, web_address(notes.get(name, ""), room.address)) for kind, name in _LINKS.items())
     return AlertView(
         severity=alert.severity,
         firing=alert.firing,
         summary=harmless(notes.get("summary") or labels.get("alertname", ""), room.summary),
-        thing=harmless(thing, room.name),
+        thing=harmless(thing_of(alert), room.name),
         place=place,
         floor=harmless(labels.get("floor", ""), room.name),
         since=local_time(alert.starts_at, time_zone),
@@ -80,6 +79,11 @@ def view(alert: Alert, time_zone: ZoneInfo, room: Room) -> AlertView:
         description=harmless(notes.get("description", ""), room.description),
         links=tuple((kind, address) for kind, address in links if address),
     )
+
+
+def thing_of(alert: Alert) -> str:
+    """The label's value that names what the alert is about; empty when no label says."""
+    return next((alert.labels[name] for name in _THING_LABELS if alert.labels.get(name)), "")
 
 
 def local_time(moment: datetime, time_zone: ZoneInfo) -> str:

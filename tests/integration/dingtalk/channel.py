@@ -9,7 +9,8 @@ from pathlib import Path
 import aiohttp
 import yaml
 
-from alerting.dingtalk.bridge import Bridge, Clocks
+from alerting.dingtalk.bridge import Bridge
+from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.settings import load_settings
 from alerting.dingtalk.standin.cloud import Received
 from alerting.dingtalk.standin.faults import Fault, Kind

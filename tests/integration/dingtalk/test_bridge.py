@@ -9,10 +9,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from alerting.dingtalk.bridge import LARGEST_PAYLOAD_BYTES, Clocks
-from alerting.dingtalk.delivery import BAN_SECONDS, MOST_MESSAGES, TRIES
+from alerting.dingtalk.bridge import LARGEST_PAYLOAD_BYTES
+from alerting.dingtalk.clocks import Clocks
+from alerting.dingtalk.delivery import MOST_MESSAGES, TRIES
 from alerting.dingtalk.errcode import MEANINGS
 from alerting.dingtalk.ledger import SAME_NEWS_SECONDS
+from alerting.dingtalk.outlet import BAN_SECONDS
 from alerting.dingtalk.standin.cloud import LARGEST_BODY
 from tapwatch.errors import DeliveryReason
 from tests.integration.dingtalk.channel import SECRET, Channel, running_channel, write_settings
