@@ -51,8 +51,10 @@ docs: dev ## Write the page of metrics again
 dashboards: dev ## Write the dashboards' JSON again
 	@$(BIN)/tapwatch dashboards build
 
-bench: dev ## Measure ourselves beside modbus_exporter
-	@$(BIN)/python -m bench --modbus-exporter "$$($(BIN)/python -m tests.servers.gotools modbus_exporter)"
+bench: dev ## Measure ourselves beside the peers (BENCH_ARGS=line picks a part)
+	@$(BIN)/python -m tests.servers.gotools modbus_exporter telegraf >/dev/null
+	@$(BIN)/python -m bench --modbus-exporter "$$($(BIN)/python -m tests.servers.gotools modbus_exporter)" \
+		--telegraf "$$($(BIN)/python -m tests.servers.gotools telegraf)" $(BENCH_ARGS)
 
 lock: ## Lock the newest allowed dependencies with hashes (needs uv)
 	@for kind in run dev; do \

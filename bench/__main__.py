@@ -1,70 +1,45 @@
-"""`make bench`: our exporter beside modbus_exporter, on the same simulated fleet, in the same run."""
+"""`make bench`: our exporter beside its peers, on the same simulated fleets, in the same run."""
 
-import asyncio
-import tempfile
-from collections.abc import Sequence
+import time
 from pathlib import Path
 
 import click
-from rich.table import Table
 
-from bench.candidate import TAPWATCH, Candidate, modbus_exporter, running_candidate
-from bench.fleet import running_fleet
-from bench.measure import Figures, measure
+from bench.parts import dead, exchanges, gateway, line, probe, scale
+from bench.run import Run
 from tapwatch.process import exit_on_faults
-from tapwatch.table import print_table
+
+_EXECUTABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PARTS = (probe.command, gateway.command, exchanges.command, line.command, scale.command, dead.command)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
+@click.option("--modbus-exporter", type=_EXECUTABLE, help="Its executable; without it our figures stand alone.")
+@click.option("--telegraf", type=_EXECUTABLE, help="The same.")
 @click.option(
-    "--modbus-exporter", "peer", type=click.Path(exists=True, path_type=Path), required=True, help="Its executable."
+    "--profile",
+    "profiles",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Sample where our exporter's CPU time goes, into this folder.",
 )
-@click.option("--dispensers", type=click.IntRange(1), default=64, show_default=True)
-@click.option("--units-per-gateway", type=click.IntRange(1, 247), default=8, show_default=True)
-@click.option("--rounds", type=click.IntRange(1), default=10, show_default=True, help="How often each reads the fleet.")
-@exit_on_faults
-def main(peer: Path, dispensers: int, units_per_gateway: int, rounds: int) -> None:
-    """Scrape the same simulated fleet through each exporter, and print what it costs as ratios.
+@click.pass_context
+def main(context: click.Context, /, **options: Path | None) -> None:
+    """Measure our exporter and its peers on simulated fleets; every part when none is named.
 
     Absolute times depend on the machine and on what else it does; the ratios of one run hold.
     """
-    candidates = [TAPWATCH, modbus_exporter(peer)]
-    ours, *peers = asyncio.run(_compare(candidates, dispensers, units_per_gateway, rounds))
-    for other in peers:
-        print_table(_table(ours, other))
+    context.obj = Run(**options)
+    if context.invoked_subcommand is not None:
+        return
+    started = time.monotonic()
+    for command in _PARTS:
+        context.invoke(command)
+    click.echo(f"All parts took {time.monotonic() - started:.0f} s.", err=True)
 
 
-async def _compare(
-    candidates: Sequence[Candidate], dispensers: int, units_per_gateway: int, rounds: int
-) -> list[Figures]:
-    """Each candidate's figures, one after the other on one fleet."""
-    with tempfile.TemporaryDirectory(prefix="tapwatch-bench-") as name:
-        folder = Path(name)
-        async with running_fleet(folder, dispensers, units_per_gateway) as fleet:
-            figures = []
-            for candidate in candidates:
-                click.echo(f"{candidate.name}: {rounds} times {dispensers} dispensers ...", err=True)
-                async with running_candidate(candidate, folder) as running:
-                    figures.append(await measure(fleet, running, rounds))
-    return figures
-
-
-def _table(ours: Figures, other: Figures) -> Table:
-    table = Table("for one scrape of one dispenser", ours.name, other.name, "ratio", box=None, header_style="bold")
-    for title, unit, attribute in (
-        ("devices read", "1/s", "devices_per_second"),
-        ("CPU time of the exporter", "ms", "cpu_milliseconds"),
-        ("Modbus requests", "", "requests"),
-        ("new connections", "", "connections"),
-        ("bytes on the line", "", "line_bytes"),
-        ("series", "", "series"),
-        ("memory of the exporter", "MB", "memory_megabytes"),
-    ):
-        mine, theirs = float(getattr(ours, attribute)), float(getattr(other, attribute))
-        ratio = f"{mine / theirs:.3g}" if theirs else "-"
-        table.add_row(title, f"{mine:.4g} {unit}".rstrip(), f"{theirs:.4g} {unit}".rstrip(), ratio)
-    return table
+for _command in _PARTS:
+    main.add_command(_command)
 
 
 if __name__ == "__main__":
-    main()
+    exit_on_faults(main)(prog_name="python -m bench")

@@ -1,18 +1,17 @@
 """The exporters that are compared: how each is started, and how it is asked for one dispenser."""
 
-import asyncio
+import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 from yarl import URL
 
-from bench.fleet import wait_until_it_answers
 from bench.peer import MODULE, peer_settings
-from exporters.dispenser.address import DeviceAddress
+from bench.process import Process, running_process
+from exporters.dispenser.address import DeviceAddress, Gateway
 from exporters.dispenser.mapfile import load_maps
 from tapwatch.web import free_port
 
@@ -34,38 +33,38 @@ class RunningCandidate:
 
     candidate: Candidate
     url: URL
-    process: psutil.Process
+    process: Process
 
-    def probe_url(self, address: DeviceAddress) -> URL:
-        """Where to get one dispenser's metrics."""
-        return self.url.join(self.candidate.probe(address))
-
-    def cpu_seconds(self) -> float:
-        """User and system time since it was started."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
-
-    def memory_bytes(self) -> int:
-        """Resident memory now."""
-        return int(self.process.memory_info().rss)
+    def probe_path(self, address: DeviceAddress) -> str:
+        """Path and query of one dispenser's metrics."""
+        return str(self.candidate.probe(address))
 
 
-def _our_command(_folder: Path, address: str) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "tapwatch",
-        "dispenser-exporter",
-        f"--web.listen-address={address}",
-        "--log.level=error",
-    ]
+def probe_path(address: DeviceAddress, module: str = "default") -> URL:
+    """How ours is asked for one dispenser."""
+    return URL("/probe").with_query(target=str(address), module=module)
 
 
-TAPWATCH = Candidate(
-    "tapwatch",
-    _our_command,
-    lambda address: URL("/probe").with_query(target=str(address), module="default"),
-)
+def gateway_path(gateway: Gateway) -> URL:
+    """How ours is asked for all units of the inventory behind one gateway."""
+    return URL("/gateway").with_query(target=str(gateway))
+
+
+def tapwatch(inventory: Sequence[Path] = (), maps: Sequence[Path] = (), profile: Path | None = None) -> Candidate:
+    """Ours, with a fleet and maps of its own; `profile` is the file for where its time went."""
+
+    def command(folder: Path, address: str) -> list[str]:
+        settings = folder / "exporter.yaml"
+        files = {"inventory": [str(one) for one in inventory], "maps": [str(one) for one in maps]}
+        settings.write_text(json.dumps(files), encoding="utf-8")
+        sampled = ["bench.sampler", str(profile)] if profile is not None else ["tapwatch"]
+        options = [f"--config.file={settings}", f"--web.listen-address={address}", "--log.level=error"]
+        return [sys.executable, "-m", *sampled, "dispenser-exporter", *options]
+
+    return Candidate("tapwatch", command, probe_path)
+
+
+TAPWATCH = tapwatch()
 
 
 def modbus_exporter(executable: Path) -> Candidate:
@@ -87,13 +86,5 @@ def modbus_exporter(executable: Path) -> Candidate:
 async def running_candidate(candidate: Candidate, folder: Path) -> AsyncIterator[RunningCandidate]:
     """Started, and answering. Raises TapwatchError."""
     address = f"127.0.0.1:{free_port()}"
-    process = await asyncio.create_subprocess_exec(
-        *candidate.command(folder, address), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        await wait_until_it_answers(f"http://{address}/", process)
-        yield RunningCandidate(candidate, URL(f"http://{address}"), psutil.Process(process.pid))
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+    async with running_process(candidate.command(folder, address), f"http://{address}/") as process:
+        yield RunningCandidate(candidate, URL(f"http://{address}"), process)

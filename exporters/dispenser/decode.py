@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client.utils import floatToGoString
 
@@ -49,8 +49,7 @@ class Slot:
     """The label that takes the text; the series' own value is then 1."""
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(NamedTuple):
     """What one number says: a text for each of its value's slots."""
 
     texts: tuple[str | None, ...]
@@ -84,7 +83,7 @@ class ValueDecoder:
 
     def render(self, number: float | str, exponent: float | None) -> Rendered:
         """The texts for what the registers held; `exponent` is what the exponent's register held, if there is one."""
-        known = self._known.get(number) if self._keeps else None
+        known = self._known.get(number)
         if known is not None:
             return known
         rendered = self._render(number, exponent)
@@ -198,13 +197,14 @@ class ReadDecoder:
     def decode(self, raw: bytes, reading: Reading) -> None:
         """Put the answer's values into the reading."""
         texts, exponents, discarded = reading.texts, reading.exponents, reading.discarded
-        for part, takers in zip(self._layout.unpack(raw), self._takers, strict=True):
-            for convert, taker in takers:
-                exponent = exponents.get(taker.value.exponent) if taker.value.exponent is not None else None
-                rendered = taker.render(part if convert is None else convert(part), exponent)
-                texts[taker.first_slot : taker.last_slot] = rendered.texts
-                if rendered.discarded is not None:
-                    discarded[taker.first_slot] = rendered.discarded
+        parts = self._layout.unpack(raw)
+        for index, convert, taker in self._takers:
+            part = parts[index] if convert is None else convert(parts[index])
+            exponent = None if taker.value.exponent is None else exponents.get(taker.value.exponent)
+            rendered, why = taker.render(part, exponent)
+            texts[taker.first_slot : taker.last_slot] = rendered
+            if why is not None:
+                discarded[taker.first_slot] = why
 
     def explain(self, raw: bytes, reading: Reading) -> Iterator[Decoded]:
         """The same for people: what each value's registers held."""
@@ -239,8 +239,8 @@ _Convert = Callable[[Any], float | str]
 
 def _layout(
     read: Read, decoders: Iterable[ValueDecoder]
-) -> tuple[struct.Struct, list[list[tuple[_Convert | None, ValueDecoder]]]]:
-    """One format that takes a whole answer apart, and for each of its parts who takes it.
+) -> tuple[struct.Struct, list[tuple[int, _Convert | None, ValueDecoder]]]:
+    """One format that takes a whole answer apart, and for each value the part that is its.
 
     Where `struct` does not know a number's type or order, or two values share their registers, the part is bytes and
     is converted.
@@ -249,13 +249,13 @@ def _layout(
     for decoder in decoders:
         groups.setdefault((decoder.value.place, decoder.value.width), []).append(decoder)
     layout, reach = ">", read.start.number
-    takers: list[list[tuple[_Convert | None, ValueDecoder]]] = []
-    for (place, width), group in sorted(groups.items(), key=lambda item: item[0]):
+    takers: list[tuple[int, _Convert | None, ValueDecoder]] = []
+    for index, ((place, width), group) in enumerate(sorted(groups.items(), key=lambda item: item[0])):
         layout += f"{2 * (place.number - reach)}x"
         codes = {_code(decoder.value) for decoder in group}
         code = codes.pop() if len(codes) == 1 else None
         layout += code or f"{2 * width}s"
-        takers.append([(None if code else decoder.number, decoder) for decoder in group])
+        takers += [(index, None if code else decoder.number, decoder) for decoder in group]
         reach = place.number + width
     layout += f"{2 * (read.start.number + read.count - reach)}x"
     return struct.Struct(layout), takers

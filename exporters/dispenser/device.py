@@ -15,10 +15,10 @@ from exporters.dispenser.framing import FUNCTIONS, Question, RefusedError
 from exporters.dispenser.learned import Learned, halves
 from exporters.dispenser.line import Line, LineMetrics, Terms
 from exporters.dispenser.module import Module, Plan
-from exporters.dispenser.plan import Read, joined, spans_of
+from exporters.dispenser.plan import Limits, Read, joined, spans_of
 from exporters.dispenser.probe import Probe
 from exporters.dispenser.registermap import Refresh, Span
-from exporters.dispenser.unit import Breaker, Patience
+from exporters.dispenser.unit import LEAST_PATIENCE, Breaker, Patience
 from tapwatch.errors import PollError, PollReason
 
 _ILLEGAL_FUNCTION, _ILLEGAL_ADDRESS, _ILLEGAL_VALUE = 1, 2, 3
@@ -28,6 +28,10 @@ _BUSY_PAUSES = (0.1, 0.2, 0.4, 0.8)
 _MOST_REFUSALS = 8
 """A device that refused so many requests and answered none is not asked further in this probe."""
 _SILENT = frozenset((PollReason.TIMEOUT, PollReason.GARBLED))
+
+_TRIAL_SECONDS = 60.0
+"""How long a trial waits for a moment when nobody else asks."""
+_ALWAYS: frozenset[Refresh] = frozenset({"always"})
 
 _arrivals = count()
 
@@ -50,6 +54,8 @@ class Device:
         self._last_at = float("-inf")
         self._read_at: dict[Refresh, float] = {}
         self._under_way: asyncio.Task[Probe] | None = None
+        self._trial: asyncio.Task[None] | None = None
+        self._plan: tuple[Limits, frozenset[Refresh], Plan] | None = None
 
     async def probe(self, budget: float, *, reuse: float = 0.0, has_neighbours: bool = False) -> tuple[Probe, bool]:
         """Read it within `budget` seconds, waiting in line included; and whether the reading is shared.
@@ -74,8 +80,16 @@ class Device:
         """Read it for people: what was asked and answered, and what each register held."""
         return await _Attempt(self, budget, explains=True).run()
 
-    def due(self) -> frozenset[Refresh]:
-        """What has to be read again now."""
+    def plan(self) -> Plan:
+        """The requests for what has to be read again now."""
+        limits, due = self.learned.limits, self._due()
+        if self._plan is None or self._plan[0] is not limits or self._plan[1] != due:
+            self._plan = limits, due, self.module.plan(self.cost, limits, due)
+        return self._plan[2]
+
+    def _due(self) -> frozenset[Refresh]:
+        if self.module.refreshes == _ALWAYS:
+            return _ALWAYS
         ages, never = self.module.map.max_age, float("-inf")
         return frozenset(
             one
@@ -92,9 +106,23 @@ class Device:
         self._read_at.update(dict.fromkeys(fresh, now()))
 
     async def _probe(self, budget: float, *, has_neighbours: bool) -> Probe:
-        if has_neighbours and self.breaker.error is not None and self.breaker.is_open(now()):
+        if has_neighbours and self.breaker.error is not None and self.breaker.on_trial:
+            self._start_trial()
             return Probe(self.module, self.module.decoder.reading(), self.breaker.error, suspended=True)
         return await _Attempt(self, budget, explains=False).run()
+
+    def _start_trial(self) -> None:
+        """Ask a suspended unit whether it is back, when its time has come; no scrape waits for it."""
+        if self._trial is None and not self.breaker.is_open(now()):
+            self._trial = asyncio.create_task(_Attempt(self, self.limit + _TRIAL_SECONDS, explains=False).knock())
+            self._trial.add_done_callback(lambda _: setattr(self, "_trial", None))
+
+    @property
+    def trial_patience(self) -> float:
+        """How long a unit on trial is waited for: as its neighbours' answers take, and now and then as long as any."""
+        if self.breaker.wants_patience or not self.line.slowest:
+            return self.limit
+        return min(self.limit, max(LEAST_PATIENCE, 4 * self.line.slowest, 2 * self.patience.slowest))
 
     def _note_end(self, task: "asyncio.Task[Probe]") -> None:
         self._under_way = None
@@ -130,11 +158,11 @@ class _Attempt:
         plan = self._plan()
         try:
             if device.breaker.on_trial:
-                await self._knock(plan.reads[0].read)
+                await self._knock(plan)
             await self._read_all(plan.reads)
         except PollError as error:
             result.error = error
-            if error.reason in _SILENT:
+            if error.reason in _SILENT and not self._turn[0]:  # a trial's end is noted already
                 device.breaker.note_silence(error, now())
         if result.error is None and not self._answers:
             result.error = self._refusal
@@ -145,27 +173,41 @@ class _Attempt:
         self._decode()
         if result.error is None:
             device.breaker.note_success()
-            limits = device.learned.limits
-            missing = device.module.plan(device.cost, limits, plan.fresh).missing
-            result.reading.discarded |= dict.fromkeys(missing, Discarded.REFUSED)
+            if self._refusal is not None:  # something more was learned by it
+                plan = device.module.plan(device.cost, device.learned.limits, plan.fresh)
+            result.reading.discarded |= dict.fromkeys(plan.missing, Discarded.REFUSED)
             device.note_reading(result, plan.fresh)
         result.seconds = now() - self._started
         return result
 
+    async def knock(self) -> None:
+        """Only find out whether the unit answers again."""
+        with suppress(PollError):
+            await self._knock(self._plan())
+
+    async def _knock(self, plan: Plan) -> None:
+        """Ask a silent unit a short question, when nobody else wants to. Raises PollError unless it answers."""
+        breaker, first = self._device.breaker, plan.reads[0].read.start
+        try:
+            await self._ask_once(Read(first, 1, ()), self._device.trial_patience)
+        except RefusedError as error:
+            if error.code == _TARGET_SILENT:
+                breaker.note_silence(_silent_behind_its_gateway(error), now())
+                raise
+        except PollError as error:
+            if error.reason in _SILENT:
+                breaker.note_silence(error, now())
+            raise
+        self._turn = 0, self._turn[1]
+        breaker.note_success()
+
     def _plan(self) -> Plan:
         device = self._device
-        plan = device.module.plan(device.cost, device.learned.limits, device.due())
+        plan = device.plan()
         if not plan.reads:  # everything was refused before; perhaps it is another device now
             device.learned.forget()
-            plan = device.module.plan(device.cost, device.learned.limits, device.due())
+            plan = device.plan()
         return plan
-
-    async def _knock(self, read: Read) -> None:
-        """Ask a silent unit a short question, when nobody else wants to. Raises PollError unless it answers."""
-        with suppress(RefusedError):  # then it lives
-            await self._ask(Read(read.start, 1, ()))
-        self._turn = 0, self._turn[1]
-        self._device.breaker.note_success()
 
     async def _read_all(self, reads: Sequence[ReadDecoder]) -> None:
         """The first one alone, as it tells the model. Raises PollError for the first failure."""
@@ -263,7 +305,7 @@ class _Attempt:
             except RefusedError as error:
                 pause = next(pauses, None) if error.code in {_BUSY, _STILL_WORKING} else None
                 if error.code == _TARGET_SILENT:
-                    raise PollError(PollReason.TIMEOUT, f"the gateway had no answer from the unit: {error}") from error
+                    raise _silent_behind_its_gateway(error) from error
                 if pause is None or now() + pause >= self._deadline:
                     raise
                 await asyncio.sleep(pause)
@@ -297,6 +339,10 @@ class _Attempt:
             decoder.decode(raw, reading)
             if self._explains:
                 self._result.decoded += decoder.explain(raw, reading)
+
+
+def _silent_behind_its_gateway(error: RefusedError) -> PollError:
+    return PollError(PollReason.TIMEOUT, f"the gateway had no answer from the unit: {error}")
 
 
 def now() -> float:

@@ -62,7 +62,7 @@ def families(slots: Sequence[Slot]) -> Sequence[Family]:
 class Page:
     """Samples of one or more devices, by metric."""
 
-    lines: dict[Metric, list[str]] = field(default_factory=dict)
+    lines: dict[str, tuple[Metric, list[str]]] = field(default_factory=dict)
 
     def add(self, metric: Metric, labels: Iterable[tuple[str, str]], value: float, common: str = "") -> None:
         """One sample; `common` as for a reading."""
@@ -70,13 +70,13 @@ class Page:
         pairs = f"{common},{own}" if common and own else common or own
         series = f"{metric.name}{{{pairs}}}" if pairs else metric.name
         number = floatToGoString(value)  # type: ignore[no-untyped-call]  # prometheus-client's
-        self.lines.setdefault(metric, []).append(f"{series} {number}\n")
+        self._lines_of(metric).append(f"{series} {number}\n")
 
     def add_reading(self, found: Sequence[Family], texts: Texts, common: str = "") -> None:
         """What one device said; `common` is the labels that every sample of it has, as `rendered_labels` gives them."""
         comma = "," if common else ""
         for family in found:
-            lines = self.lines.setdefault(family.metric, [])
+            lines = self._lines_of(family.metric)
             for number, head, tail, is_info in family.heads:
                 text = texts[number]
                 if text is None:
@@ -90,9 +90,15 @@ class Page:
                 else:
                     lines.append(f"{head} {text}\n")
 
+    def _lines_of(self, metric: Metric) -> list[str]:
+        found = self.lines.get(metric.name)
+        if found is None:
+            found = self.lines[metric.name] = metric, []
+        return found[1]
+
     def render(self, page_format: Format) -> str:
         """The whole page; metrics without a sample are left out."""
-        parts = [page_format.header(metric) + "".join(lines) for metric, lines in self.lines.items() if lines]
+        parts = [page_format.header(metric) + "".join(lines) for metric, lines in self.lines.values() if lines]
         return "".join(parts) + page_format.end
 
 

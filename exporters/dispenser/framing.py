@@ -96,6 +96,8 @@ class Question:
         if function == self.function | _REFUSED and len(pdu) == _EXCEPTION_BYTES:
             raise RefusedError(pdu[1], self)
         size = self.data_bytes
+        if pdu == self.pdu:
+            raise GarbledError(f"{self} came back as it was")
         if function != self.function:
             raise GarbledError(f"{self} was answered by function {function}")
         if len(pdu) != _DATA_AT + size or pdu[1] != size:
@@ -125,20 +127,23 @@ class TcpFraming:
 
     def feed(self, data: bytes) -> Iterator[tuple[int, int, bytes]]:
         """Transaction, unit and PDU of each whole answer. Raises GarbledError when frames cannot be told apart."""
-        self._buffer = buffer = self._buffer + data if self._buffer else data
-        at = 0
-        while len(buffer) - at >= _MBAP_BYTES:
-            number, protocol, length, unit = _MBAP.unpack_from(buffer, at)
-            if protocol != 0 or not _SHORTEST_LENGTH <= length <= 1 + _LARGEST_PDU:
-                raise GarbledError(f"the header {buffer[at : at + _MBAP_BYTES].hex(' ')} is not Modbus TCP's")
-            end = at + _MBAP_BYTES - 1 + length
-            if end > len(buffer):
-                break
-            pdu = buffer[at + _MBAP_BYTES : end]
-            at = end
-            self._buffer = buffer[at:]
-            yield number, unit, pdu
-        self._buffer = buffer[at:]
+        self._buffer += data
+        while (end := self._frame_end(0)) is not None:
+            # An answer that was cut short takes its last bytes from the next one, which then begins as nothing does.
+            self._frame_end(end)
+            frame, self._buffer = self._buffer[:end], self._buffer[end:]
+            number, _, _, unit = _MBAP.unpack_from(frame)
+            yield number, unit, frame[_MBAP_BYTES:]
+
+    def _frame_end(self, start: int) -> int | None:
+        """Where the frame that begins at `start` ends; None when it is not all there."""
+        if len(self._buffer) < start + _MBAP_BYTES:
+            return None
+        _, protocol, length, _ = _MBAP.unpack_from(self._buffer, start)
+        if protocol != 0 or not _SHORTEST_LENGTH <= length <= 1 + _LARGEST_PDU:
+            raise GarbledError(f"the header {self._buffer[start : start + _MBAP_BYTES].hex(' ')} is not Modbus TCP's")
+        end = start + _MBAP_BYTES - 1 + length
+        return end if end <= len(self._buffer) else None
 
 
 class RtuFraming:

@@ -7,13 +7,14 @@ import ssl
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Literal
 
 from prometheus_client import CollectorRegistry
 
 from exporters.dispenser.address import Gateway
 from exporters.dispenser.connection import Connection, Listener, connect
 from exporters.dispenser.framing import GarbledError, Question, RefusedError, RtuFraming, TcpFraming
+from exporters.dispenser.ghosts import Ghosts
+from exporters.dispenser.window import InFlight, Window
 from tapwatch import catalogue
 from tapwatch.errors import PollError, PollReason
 from tapwatch.instruments import counter, gauge
@@ -22,12 +23,13 @@ _STALE_SECONDS = 1.0
 """A connection that was silent so long may be dead without our knowing."""
 _QUIET_SECONDS = 0.03
 """RTU: the pause before a question that could take the last answer's double for its own."""
-_LARGEST_WINDOW = 16
-_PROOFS = 8
-"""Overlapping questions of different length that must be answered rightly before `learn` sends more at once."""
+_FADING = 0.99
+"""By each answer, so that one slow moment is forgotten after some hundred."""
 _LARGEST_NOISE = 4096
 """Bytes without an answer among them after which a gateway is not listened to any longer."""
-_LARGEST_GHOSTS = 16
+_MOST_REFUSALS = 3
+_REFUSED = (0, 0, 0)
+"""In place of a shape: the last answer was a refusal, whose double any question could take for its own."""
 _NUMBERS = 1 << 16
 
 Turn = tuple[int, int]
@@ -57,7 +59,7 @@ class Terms:
     """The same after one that was not: the gateway may still be waiting for that one's unit."""
     rest: float = 0.0
     """How long the gateway is left alone before."""
-    in_flight: int | Literal["learn"] = 1
+    in_flight: InFlight = 1
 
 
 @dataclass(order=True, slots=True)
@@ -71,10 +73,14 @@ class _Ask:
     answer: "asyncio.Future[tuple[bytes, float]]" = field(compare=False)
     sentinel: Question | None = field(default=None, compare=False)
     """Asked first, where an older answer could be taken for this one's."""
+    cleared: bool = field(default=False, compare=False)
+    """The sentinel was answered, so that only its own double, which is of another length, can still come."""
     timer: asyncio.TimerHandle | None = field(default=None, compare=False)
     queued: float = field(default=0.0, compare=False)
     sent: float = field(default=0.0, compare=False)
     repeated: bool = field(default=False, compare=False)
+    refusals: int = field(default=0, compare=False)
+    """Of sentinels."""
     overlapped: bool = field(default=False, compare=False)
     """Another question was under way at the same time."""
 
@@ -102,6 +108,8 @@ class Line:
         self.requests = 0
         """Sent since the line exists."""
         self.window = Window()
+        self.slowest = 0.0
+        """About how many seconds the slowest unit takes to answer; 0 before the first answer."""
         self._connect_seconds = connect_seconds
         self._tls = tls
         self._metrics = metrics
@@ -112,8 +120,7 @@ class Line:
         self._arrivals = count()
         self._number = random.randrange(_NUMBERS)  # noqa: S311 - so that a restart does not repeat the last numbers
         self._outstanding: dict[int, _Ask] = {}
-        self._ghosts: dict[int, set[int]] = {}
-        """RTU: by unit, the lengths of answers that can come without being asked for."""
+        self._ghosts = Ghosts()
         self._doubtful = False
         self._heard = 0.0
         self._heard_bytes = 0
@@ -197,14 +204,14 @@ class Line:
         rest = ask.terms.rest
         if self.gateway.serial is not None:
             rest = max(rest, self.gateway.serial.silence_seconds)
-        if not self._framing.numbered and ask.question.shape == self._last_shape:
+        if not self._framing.numbered and self._last_shape in {ask.question.shape, _REFUSED}:
             rest = max(rest, _QUIET_SECONDS)
         return self._heard + rest
 
     def _send(self, ask: _Ask, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
-        ghosts = self._ghosts.get(ask.question.unit)
-        if ghosts:
+        ghosts = self._ghosts.lengths(ask.question.unit, loop.time()) if not self._framing.numbered else ()
+        if ghosts and not ask.cleared:
             ask.sentinel = _of_other_length(ask.question, ghosts)
         for one in self._outstanding.values():
             one.overlapped = ask.overlapped = True
@@ -258,7 +265,7 @@ class Line:
         if ask is None or (not self._framing.numbered and not _fits(ask.now_asking, unit, pdu)):
             self._metrics.strays.inc()
             if not self._framing.numbered:
-                self._note_ghost(unit, len(pdu) - 2)
+                self._ghosts.note_stray(unit, len(pdu) - 2, self._heard)
             return
         del self._outstanding[number]
         self._doubtful = False
@@ -272,6 +279,7 @@ class Line:
         try:
             data = ask.question.data(unit, pdu)
         except RefusedError as error:
+            self._last_shape = _REFUSED
             ask.fail(error)
         except GarbledError as error:
             self._fail_all_for(error, ask)
@@ -279,25 +287,41 @@ class Line:
             if ask.repeated and ask.overlapped:  # lost among others, answered alone
                 self.window.shrink()
             self.window.note_answer()
+            seconds = self._heard - ask.sent
+            self.slowest = max(seconds, _FADING * self.slowest)
             if not ask.answer.done():
-                ask.answer.set_result((data, self._heard - ask.sent))
+                ask.answer.set_result((data, seconds))
         self._watch_oldest()
 
     def _take_sentinel(self, ask: _Ask, unit: int, pdu: bytes) -> None:
-        """What was asked first is answered: nothing older is on the way, and the question itself can be asked."""
-        if not _fits(ask.now_asking, unit, pdu):
-            self._fail_all_for(GarbledError(f"unit {unit} answered {ask.now_asking}"), ask)
+        """What was asked first is answered: nothing older is on the way, and the question itself can be asked.
+
+        A refusal proves nothing, as all look the same: it can be an older question's.
+        """
+        sentinel = ask.now_asking
+        try:
+            sentinel.data(unit, pdu)
+        except GarbledError as error:
+            self._fail_all_for(error, ask)
             return
-        self._ghosts.pop(unit, None)
+        except RefusedError as error:
+            if not self._framing.numbered:
+                self._take_refused_sentinel(ask, error)
+                return
+        self._ghosts.forget(unit)
         self.window.note_proof()
-        ask.sentinel = None
+        ask.sentinel, ask.cleared = None, True
         self._queue_until_deadline(ask)
 
-    def _note_ghost(self, unit: int, data_bytes: int) -> None:
-        """An answer of this length can come without being asked for."""
-        ghosts = self._ghosts.setdefault(unit, set())
-        if len(ghosts) < _LARGEST_GHOSTS:
-            ghosts.add(data_bytes)
+    def _take_refused_sentinel(self, ask: _Ask, error: RefusedError) -> None:
+        """Try another one; its own answer can still come, so the next is of another length again."""
+        self._ghosts.note_lost(ask.question.unit, ask.now_asking.data_bytes, self._heard)
+        ask.refusals += 1
+        if ask.refusals < _MOST_REFUSALS:
+            ask.sentinel = None
+            self._queue_until_deadline(ask)
+        else:
+            ask.fail(GarbledError(f"an older answer may still be on the way, and to find out is refused: {error}"))
 
     def _fail_all_for(self, error: PollError, ask: _Ask) -> None:
         """An answer was wrong beyond doubt: nothing that comes over this connection can be trusted."""
@@ -313,7 +337,7 @@ class Line:
         self._outstanding.clear()
         self._doubtful = True
         if not self._framing.numbered:
-            self._note_ghost(ask.question.unit, ask.now_asking.data_bytes)
+            self._ghosts.note_lost(ask.question.unit, ask.now_asking.data_bytes, asyncio.get_running_loop().time())
         if self.gateway.serial is None:
             self._drop_connection()
         if not ((ask.overlapped or (stale and self.gateway.serial is None)) and self._repeat(ask)):
@@ -345,7 +369,7 @@ class Line:
         """Ask once more, over a new connection; False when that was tried already, or is too late."""
         if ask.repeated or asyncio.get_running_loop().time() >= ask.terms.deadline:
             return False
-        ask.repeated, ask.sentinel = True, None
+        ask.repeated, ask.sentinel, ask.cleared = True, None, False
         self._queue_until_deadline(ask)
         return True
 
@@ -408,39 +432,6 @@ class Line:
     def _forget_connection(self) -> None:
         self._connection = None
         self._metrics.connected.dec()
-
-
-class Window:
-    """How many requests are sent before the first is answered."""
-
-    def __init__(self) -> None:
-        self._learned = 1
-        self._answers = 0
-        self._proofs = 0
-        self._ceiling = _LARGEST_WINDOW
-
-    def size(self, wanted: int | Literal["learn"]) -> int:
-        """The window for a question that allows `wanted`."""
-        return min(self._learned if wanted == "learn" else wanted, self._ceiling)
-
-    @property
-    def wants_proof(self) -> bool:
-        """Whether the gateway has still to prove that it keeps overlapping questions apart."""
-        return self._proofs < _PROOFS <= self._ceiling
-
-    def note_proof(self) -> None:
-        """Two overlapping questions were answered, each rightly."""
-        self._proofs += 1
-
-    def note_answer(self) -> None:
-        """A right answer: after a window full of them, `learn` tries one more."""
-        self._answers += 1
-        if self._proofs >= _PROOFS and self._answers > self._learned and self._learned < self._ceiling:
-            self._learned, self._answers = self._learned + 1, 0
-
-    def shrink(self) -> None:
-        """Requests in flight were lost or mixed up: from now on one at a time."""
-        self._learned = self._ceiling = 1
 
 
 def _of_other_length(question: Question, lengths: Collection[int]) -> Question:

@@ -59,7 +59,7 @@ def _span_faults(entry: RegisterEntry | IdentityEntry, file: MapFile) -> Found:
     if entry.type == "string" and entry.length is None:
         yield ("length",), "is missing: a string needs its length in registers, two characters in each"
     if entry.type != "string" and entry.length is not None:
-        yield ("length",), f"only a string has a length; a {entry.type} takes {words.width(entry.type)}"
+        yield ("length",), f"only a string has a length; {entry.type} takes {words.width(entry.type)}"
     for message in _type_faults(entry.at, entry.type, entry_width(entry), file):
         yield ("at",), message
 
@@ -68,8 +68,8 @@ def _type_faults(place: Place, word_type: WordType, width: int, file: MapFile) -
     if (word_type == "bit") != (place.space in {"coil", "discrete"}):
         yield f"{place} and {word_type} do not go together: coils and discrete inputs, and only they, are of type bit"
     elif width > file.caps.words:
-        yield f"a {word_type} of {width} registers is more than one request may ask for, {file.caps.words} (caps)"
-    yield from _place_faults(place, width, f"a {word_type} at {place}", file)
+        yield f"{width} registers ({word_type}) are more than one request may ask for, {file.caps.words} (caps)"
+    yield from _place_faults(place, width, f"{word_type} at {place}", file)
 
 
 def _place_faults(place: Place, count: int, what: str, file: MapFile) -> Iterator[str]:
@@ -85,7 +85,7 @@ def _identity_faults(identity: IdentityEntry, file: MapFile) -> Found:
     yield from _span_faults(identity, file)
     wanted = identity.equals
     if isinstance(wanted, str) != (identity.type == "string"):
-        yield ("equals",), f"a {identity.type} does not equal {wanted!r}: text, and only text, is read as a string"
+        yield ("equals",), f"{identity.type} does not equal {wanted!r}: text, and only text, is read as a string"
     elif isinstance(wanted, str):
         if not wanted or wanted != wanted.strip() or "\0" in wanted:
             yield ("equals",), "text is compared without the blanks around it, and there must be some"

@@ -13,6 +13,9 @@ from tapwatch.settings import Seconds
 MOST_IN_FLIGHT = 16
 """What a client may have under way (Modbus Messaging on TCP/IP Implementation Guide V1.0b: from 1 to 16)."""
 
+_MOST_BITS = 1024
+"""Of an f64's greatest number."""
+
 METRIC_NAME = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
 """Prometheus' rule."""
 LABEL_NAME = r"^_?[a-zA-Z][a-zA-Z0-9_]*$"
@@ -67,8 +70,10 @@ def _number(value: object) -> float:
     number = _spelled(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise ValueError(f"must be a number, not {value!r}")  # noqa: TRY004 - pydantic's contract
-    if math.isnan(number):
+    if isinstance(number, float) and math.isnan(number):
         raise ValueError("not a number (NaN) always stands for no value; leave it out")
+    if isinstance(number, int) and number.bit_length() > _MOST_BITS:
+        raise ValueError("no type holds a number as large as this")
     return number
 
 
@@ -122,8 +127,9 @@ Number = Annotated[float, PlainValidator(_number), WithJsonSchema(_NUMBER)]
 Numbers = Annotated[
     tuple[Number, ...], BeforeValidator(_listed), _schema(anyOf=[_NUMBER, {"type": "array", "items": _NUMBER}])
 ]
+StateNumber = Annotated[int, Field(ge=-(2**63), lt=2**64)]
 NumberOrText = Annotated[float | str, PlainValidator(_number_or_text), _schema(type=["number", "string"])]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Scale = Annotated[Finite, AfterValidator(_not_zero)]
-Duration = Annotated[Seconds, _schema(type="string", pattern=r"^([0-9]+(ms|[smhdwy]))+$")]
+Duration = Annotated[Seconds, _schema(anyOf=[{"type": "string", "pattern": r"^([0-9]+(ms|[smhdwy]))+$"}, {"const": 0}])]
 InFlight = Annotated[int | Literal["learn"], PlainValidator(_in_flight), _schema(anyOf=[_COUNT, {"const": "learn"}])]

@@ -17,6 +17,7 @@ from exporters.dispenser.mapfields import (
     PlaceText,
     Scale,
     SpanText,
+    StateNumber,
     Text,
     TypeName,
 )
@@ -44,7 +45,7 @@ class EnumEntry(Entry):
 
     label: LabelName
     """The label that tells the states apart."""
-    names: Annotated[dict[int, Text], Field(min_length=1)]
+    names: Annotated[dict[StateNumber, Text], Field(min_length=1)]
     """The label's value for each number that the register may hold."""
 
 

@@ -73,7 +73,7 @@ def _field_faults(field: tuple[int, int], word_type: NumberType) -> Found:
     if word_type not in INTEGER_TYPES:
         yield ("field",), f"a part is read from {', '.join(INTEGER_TYPES)}, not from {word_type}"
     elif not 0 <= field[0] <= field[1] <= last:
-        yield ("field",), f"must be the lowest and the highest bit, inside 0 to {last} of a {word_type}"
+        yield ("field",), f"must be the lowest and the highest bit, inside 0 to {last} in {word_type}"
 
 
 def _bits_faults(entry: RegisterEntry, count: int, word_type: NumberType) -> Found:
@@ -86,7 +86,7 @@ def _bits_faults(entry: RegisterEntry, count: int, word_type: NumberType) -> Fou
 
 def _enum_faults(entry: RegisterEntry, names: Iterable[int], word_type: NumberType) -> Found:
     if words.is_float(word_type):
-        yield ("enum",), f"states are whole numbers, and a number of type {word_type} is not"
+        yield ("enum",), f"states are whole numbers; {word_type} is not"
         return
     least, greatest = words.limits(word_type)
     if entry.field is not None and word_type in INTEGER_TYPES:
@@ -99,4 +99,6 @@ def _enum_faults(entry: RegisterEntry, names: Iterable[int], word_type: NumberTy
 
 
 def _counted_bits(entry: RegisterEntry, word_type: NumberType) -> int:
-    return max(0, entry.field[1] - entry.field[0] + 1) if entry.field else 16 * words.width(word_type)
+    """At most those of the type, also where the field's limits are wrong."""
+    bits = 16 * words.width(word_type)
+    return max(0, min(bits, entry.field[1] - entry.field[0] + 1)) if entry.field else bits

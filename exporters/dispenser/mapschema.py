@@ -31,7 +31,7 @@ def _plain(node: Any) -> Any:  # noqa: ANN401 - JSON
 def _is_noise(key: str, value: object, node: Mapping[str, Any]) -> bool:
     """A default helps where it is written as in a file: a duration's is a number, a part's a mapping."""
     if key == "default":
-        return value is None or isinstance(value, dict) or "pattern" in node
+        return value is None or isinstance(value, dict) or (isinstance(value, float) and node.get("type") != "number")
     return key == "title" and isinstance(value, str)
 
 

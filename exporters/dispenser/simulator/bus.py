@@ -83,7 +83,8 @@ class Bus:
         if unit.faults:
             script = distort(right, framing, unit.faults, self._settings.split_seconds)
             if Fault.LATE in unit.faults:
-                connection.deliver(script, at + self._settings.late_seconds)
+                due = at + self._settings.late_seconds
+                self._loop.call_at(due, connection.deliver, script, due)
                 return self._silence_seconds(request), connection.finish
             seconds += self._settings.slow_seconds * (Fault.SLOW in unit.faults)
         if self._wired and self._timing is not None:

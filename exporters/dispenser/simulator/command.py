@@ -75,7 +75,9 @@ async def _simulate(layout: Layout, inventory: Path | None, authority: Path | No
             campus.write_inventory(inventory)
         for gateway in campus.gateways:
             click.echo(f"{gateway.gateway}  {len(gateway.units)} units")
-        first = next(iter(campus.dispensers.values()))
+        first = min(
+            campus.dispensers.values(), key=lambda one: one.gateway.gateway.transport == "tls"
+        )  # needs no trust
         click.echo(f"{len(campus.dispensers)} dispensers. Read one:  tapwatch read {first.unit.address}")
         click.echo(f"Break one:  tapwatch simulate inject leak {first.name} --url http://{address}")
         await serve(control_service(campus), address, None)

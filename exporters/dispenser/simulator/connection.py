@@ -19,6 +19,9 @@ _LARGEST_BUFFER = 64 * 1024
 _STALE_SECONDS = 0.05
 """What has come of an RTU request is forgotten when the rest takes longer: a pause ends a frame."""
 
+_AFTERWARDS = 1e-6
+"""Seconds that keep two pieces in order: the loop does not, for equal times."""
+
 
 @dataclass
 class Traffic:
@@ -97,6 +100,7 @@ class Connection(ServerRequestHandler):
         self._switchboard = switchboard
         self._joined = False
         self._heard_at = 0.0
+        self._sending_until = 0.0
         self.max_buffer_size = _LARGEST_BUFFER
 
     def _note_connection(self, connected: bool) -> None:  # noqa: FBT001 - pymodbus' callback
@@ -138,12 +142,14 @@ class Connection(ServerRequestHandler):
         self.deliver(script, self.loop.time())
 
     def deliver(self, script: Script, due: float) -> None:
-        """Write each piece at its time after `due`, of the loop's clock; at once when that has passed."""
+        """Write each piece at its time after `due`, of the loop's clock; after all of an earlier script's pieces."""
+        due = max(due, self._sending_until)
         for delay, piece in script:
             if delay <= 0 and due <= self.loop.time():
                 self._write(piece)
             else:
                 self.loop.call_at(due + delay, self._write, piece)
+                self._sending_until = due + delay + _AFTERWARDS
 
     def _write(self, piece: bytes) -> None:
         """Send it, unless the client is gone."""

@@ -21,8 +21,8 @@ class Hole:
     @classmethod
     def parse(cls, text: object) -> "Hole":
         """`i10` or `i10-i12`; raises ValueError with what would be right."""
-        first, _, last = str(text).partition("-")
-        hole = cls(Place.parse(first), Place.parse(last or first))
+        first, separator, last = str(text).partition("-")
+        hole = cls(Place.parse(first), Place.parse(last if separator else first))
         if hole.first.space != hole.last.space or hole.first.number > hole.last.number:
             raise ValueError(f"{text!r} does not go from one register up to another; right would be i10 or i10-i12")
         return hole

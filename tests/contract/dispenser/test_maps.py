@@ -1,5 +1,6 @@
 """The built-in maps against raw registers as their makers' documents describe them, written here by hand."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,9 +8,14 @@ import pytest
 
 from exporters.dispenser.cost import cost_model
 from exporters.dispenser.decode import MapDecoder, Slot
-from exporters.dispenser.mapfile import BUILT_IN, load_map
+from exporters.dispenser.mapfile import BUILT_IN, load_map, parse_map
+from exporters.dispenser.mapformat import MapFile, RegisterEntry
 from exporters.dispenser.plan import Read, plan_reads
+from exporters.dispenser.words import NUMBER_TYPES
 from tapwatch.errors import PollError
+from tapwatch.settings import parse_document
+
+PAGE = Path("docs/register-maps.md").read_text("utf-8")
 
 Registers = Mapping[int, str]
 """By the number of the first one, the words that follow each other, in hexadecimal."""
@@ -195,3 +201,25 @@ def sample(slot: Slot, text: str) -> tuple[str, float]:
     listed = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
     series = f"{slot.metric.name}{{{listed}}}" if labels else slot.metric.name
     return series, 1 if slot.value_label else float(text)
+
+
+def test_the_example_in_the_documentation_is_a_map() -> None:
+    example = PAGE.split("```yaml\n")[1].partition("```")[0]
+    found = parse_map(parse_document(example, "acme.yaml"), Path("acme.yaml"))
+    assert {str(value.place) for value in found.values} == {"h1", "h10", "h20", "h24", "h30", "h31"}
+
+
+@pytest.mark.parametrize("key", [*MapFile.model_fields, *RegisterEntry.model_fields])
+def test_every_key_is_documented(key: str) -> None:
+    rows = [line for line in PAGE.splitlines() if line.startswith("| `")]
+    assert any(f"`{key}`" in row.split("|")[1] for row in rows)
+
+
+@pytest.mark.parametrize("word_type", [*NUMBER_TYPES, "string"])
+def test_every_type_is_documented(word_type: str) -> None:
+    assert re.search(rf"^\| `.*\b{word_type}\b.*` \|", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in BUILT_IN.glob("*.yaml")))
+def test_every_built_in_map_is_documented(name: str) -> None:
+    assert f"[{name}](../exporters/dispenser/maps/{name}.yaml)" in PAGE

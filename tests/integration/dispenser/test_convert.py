@@ -46,7 +46,10 @@ def metrics() -> Iterator[dict[str, Any]]:
     types = [data_type for data_type in get_args(DataType) if data_type not in {"bool", "float16"}]
     for function, (data_type, endianness) in product((3, 4), product(types, get_args(Endianness))):
         labels = {"type": data_type, "order": endianness, "function": str(function)}
-        yield metric("value", f"{function}00000", data_type, labels=labels, endianness=endianness, factor=0.1)
+        place = int(
+            data_type[-2:]
+        )  # each width has a place of its own, as values must not share some of their registers
+        yield metric("value", f"{function}000{place}", data_type, labels=labels, endianness=endianness, factor=0.1)
     for bit in range(8):
         yield metric("bit", "300001", "bool", labels={"bit": str(bit)}, bitOffset=bit)
         yield metric(f"single_bit_{bit}", "400002", "bool", bitOffset=bit)
@@ -66,14 +69,14 @@ def metric(name: str, address: str, data_type: str, **more: Any) -> dict[str, An
 async def modbus_server() -> AsyncIterator[int]:
     coils = [SimData(0, values=[number % 3 == 0 for number in range(16)], datatype=Cells.BITS)]
     inputs = [SimData(0, values=[number % 5 == 0 for number in range(16)], datatype=Cells.BITS)]
-    words = [SimData(0, values=WORDS, datatype=Cells.REGISTERS)]
+    words = [SimData(0, values=WORDS * 20, datatype=Cells.REGISTERS)]
     port = free_port()
     server = ModbusTcpServer(SimDevice(UNIT, (coils, inputs, words, words)), address=("127.0.0.1", port))
     await server.listen()
     try:
         yield port
     finally:
-        await server.shutdown()
+        await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus'
 
 
 async def read_theirs(settings: Path, server: int) -> dict[Series, float]:

@@ -12,10 +12,10 @@ from exporters.dispenser.simulator.campus import SimulatedDispenser
 
 
 @asynccontextmanager
-async def client_of(gateway: Gateway) -> AsyncIterator[AsyncModbusTcpClient]:
+async def client_of(gateway: Gateway, timeout: float = 0.4) -> AsyncIterator[AsyncModbusTcpClient]:  # noqa: ASYNC109 - the client's own
     framer = FramerType.RTU if gateway.transport == "rtu+tcp" else FramerType.SOCKET
     client = AsyncModbusTcpClient(
-        gateway.host, port=gateway.port, framer=framer, timeout=0.4, retries=0, reconnect_delay=0
+        gateway.host, port=gateway.port, framer=framer, timeout=timeout, retries=0, reconnect_delay=0
     )
     await client.connect()
     try:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from exporters.dispenser.inventory import load_inventory
-from exporters.dispenser.simulator.campus import Campus, Layout
+from exporters.dispenser.simulator.campus import Campus
+from exporters.dispenser.simulator.layout import Layout
 from tapwatch.errors import TapwatchError
 from tapwatch.web import free_port
 from tests.integration.simulator.client import ask

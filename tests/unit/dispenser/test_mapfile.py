@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from exporters.dispenser.mapfile import parse_map
+from exporters.dispenser.mapformat import IdentityEntry, MapFile, RegisterEntry
 from exporters.dispenser.registermap import Bits, Enum, Identity, Place, RegisterMap, Traits, Value
 from tapwatch.errors import ConfigError
 from tapwatch.settings import parse_document
@@ -156,3 +160,77 @@ def test_contradictions_are_told_in_the_order_of_their_lines() -> None:
             "- {at: h1, type: u16, metric: dispenser_error_code}\n"
         )
     assert [fault.line for fault in caught.value.faults] == [1, 4, 4, 5, 5]
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["h0", "i65536", "c7", "u16", "f16", "bcd32", "string", "bit", "dispenser_state", "5m", "learn"])
+    | st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=5)
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SCALARS, inner, max_size=3), max_leaves=6
+)
+REGISTERS = st.fixed_dictionaries(
+    {
+        "at": st.sampled_from(["h0", "h1", "i65535", "c0"]),
+        "type": st.sampled_from(["u16", "s16", "u64", "f32", "bcd16", "bit", "string"]),
+        "metric": st.sampled_from(["dispenser_error_code", "dispenser_state", "own", "own_total"]),
+    },
+    optional={
+        "length": st.integers(1, 125),
+        "field": st.tuples(st.integers(-1, 70), st.integers(-1, 70) | st.just(10**12)).map(list),
+        "exponent": st.sampled_from(["h1", "h2", "c1"]),
+        "bits": st.just({"label": "state", "names": ["power", None, "heater"]}),
+        "enum": st.just({"label": "state", "names": {0: "off-line", 5: "heating"}}),
+        "value_label": st.sampled_from(["state", "text"]),
+        "not_available": st.integers() | st.floats(allow_nan=False),
+        "labels": st.dictionaries(st.sampled_from(["state", "tank"]), st.text(max_size=2)),
+    },
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*MapFile.model_fields, "other"]), VALUES)
+    | st.fixed_dictionaries(
+        {"registers": st.lists(st.dictionaries(st.sampled_from(list(RegisterEntry.model_fields)), VALUES), max_size=3)},
+        optional={"identify": st.dictionaries(st.sampled_from(list(IdentityEntry.model_fields)), VALUES)},
+    )
+    | st.fixed_dictionaries(
+        {
+            "registers": st.lists(REGISTERS, min_size=1, max_size=4),
+            "metrics": st.just(
+                {"own": {"type": "gauge", "help": "Own."}, "own_total": {"type": "counter", "help": "Own."}}
+            ),
+        },
+        optional={
+            "counted_from": st.sampled_from([0, 1]),
+            "caps": st.just({"words": 2}),
+            "forbidden": st.just(["h1-h2"]),
+        },
+    )
+)
+@example({"registers": [{"at": "h0", "type": "f32", "metric": "dispenser_error_code", "not_available": 10**400}]})
+def test_whatever_a_file_holds_it_is_a_map_or_a_list_of_faults(data: object) -> None:
+    try:
+        found = read(yaml.safe_dump(data, allow_unicode=True))
+    except ConfigError:
+        return
+    assert found.values
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        f"not_available: {1 << 20000:#x}",
+        f"enum: {{label: state, names: {{{1 << 20000:#x}: a}}}}",
+        f"field: [0, {1 << 20000:#x}], enum: {{label: state, names: {{3: a}}}}",
+        f"length: {1 << 20000:#x}",
+        f"scale: {1 << 20000:#x}",
+    ],
+)
+def test_numbers_too_large_to_be_written_out_are_faults(keys: str) -> None:
+    with pytest.raises(ConfigError):
+        read(f"registers: [{{at: h0, type: u16, metric: dispenser_state, {keys}}}]")
