@@ -33,7 +33,7 @@ class _Way:
     """A robot in use."""
 
     settings: RobotSettings
-    timing: tuple[float, float]
+    timeout: float
     delivery: Delivery
 
 
@@ -47,7 +47,7 @@ class Bridge:
         self._clocks = clocks or Clocks()
         self._session: aiohttp.ClientSession | None = None
         self._ways: Mapping[str, _Way] = {}
-        self._direct = DirectDelivery(self._clocks.steady)
+        self._direct = DirectDelivery(self._clocks)
         self._outbox: Outbox | None = None
         self.registry = own_registry()
         self._metrics = BridgeMetrics(self.registry)
@@ -96,7 +96,7 @@ class Bridge:
         old, session, settings = self._ways, self._session, self._settings
         self._ways = {name: self._way(name, robot, old.get(name), session) for name, robot in settings.robots.items()}
         pools = {name: [self._ways[one].delivery for one in settings.pool(name)] for name in settings.robots}
-        self._direct.use(pools)
+        self._direct.use(pools, settings.patience)
         if self._outbox is not None:
             outlets = {
                 name: {delivery.outlet.name: delivery.outlet for delivery in pool} for name, pool in pools.items()
@@ -105,12 +105,12 @@ class Bridge:
         self._metrics.show_robots(self._ways)
 
     def _way(self, name: str, robot: RobotSettings, known: _Way | None, session: aiohttp.ClientSession) -> _Way:
-        timeout, patience = timing = (self._settings.timeout, self._settings.patience)
-        if known is not None and (known.settings, known.timing) == (robot, timing):
+        timeout = self._settings.timeout
+        if known is not None and (known.settings, known.timeout) == (robot, timeout):
             return known
         meter = CallMeter(functools.partial(self._metrics.count_call, name), self._clocks.steady)
         outlet = Outlet(name, robot, Robot(robot, session, timeout, self._clocks.unix), meter)
-        return _Way(robot, timing, Delivery(outlet, patience))
+        return _Way(robot, timeout, Delivery(outlet))
 
     async def answer(self, request: web.Request) -> web.Response:
         """POST /dingtalk/ROBOT.

@@ -29,10 +29,13 @@ PASSING = frozenset(
         DeliveryReason.HTTP,
         DeliveryReason.MALFORMED_ANSWER,
         DeliveryReason.TIMEOUT,
+        DeliveryReason.TLS,
     }
 )
 """Faults that pass by themselves; after most of them nobody knows whether the message arrived."""
-FAIL_OVER = frozenset(
+NOT_TAKEN = frozenset({DeliveryReason.BUSY, DeliveryReason.CONNECT, DeliveryReason.TLS})
+"""Those of them after which it has not arrived, for sure."""
+FAIL_OVER = NOT_TAKEN | frozenset(
     {
         DeliveryReason.BAD_TOKEN,
         DeliveryReason.QUOTA,
@@ -64,10 +67,8 @@ def fall_back(style: Style, reason: DeliveryReason) -> Style | None:
 class Delivery:
     """The way to one robot: one message at a time, within what DingTalk allows."""
 
-    def __init__(self, outlet: Outlet, patience: float) -> None:
-        """`patience` in seconds is for a whole notification, waiting in line included."""
+    def __init__(self, outlet: Outlet) -> None:
         self.outlet = outlet
-        self._patience = patience
         self._turn = asyncio.Lock()
 
     async def deliver(self, notification: Notification, entry: Entry) -> int:
@@ -75,12 +76,8 @@ class Delivery:
 
         Raises DeliveryError. What was delivered until then is in the ledger's entry and is not sent again.
         """
-        try:
-            async with asyncio.timeout(self._patience), self._turn:
-                return await self._send_all(notification, entry)
-        except TimeoutError:
-            message = f"not delivered within {self._patience:g} s, waiting in line included"
-            raise DeliveryError(DeliveryReason.TIMEOUT, message, retryable=True) from None
+        async with self._turn:
+            return await self._send_all(notification, entry)
 
     async def _send_all(self, notification: Notification, entry: Entry) -> int:
         sent = 0
@@ -96,7 +93,8 @@ class Delivery:
         """Send the next message in the best form that DingTalk takes."""
         style = Style(last=entry.messages >= MOST_MESSAGES - 1)
         while True:
-            message = write(notification, self.outlet.reader, style, entry.told)
+            # Thousands of alerts take a moment to write up, which is nobody else's.
+            message = await asyncio.to_thread(write, notification, self.outlet.reader, style, entry.told)
             try:
                 await self._call_until_taken(message.encode(entry.message_id(style.form, style.body_bytes)))
             except DeliveryError as error:

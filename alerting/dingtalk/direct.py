@@ -1,24 +1,29 @@
 """Delivery while Alertmanager waits for the answer: without an outbox, and when the outbox is out of order."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 
+from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.delivery import FAIL_OVER, Delivery
 from alerting.dingtalk.ledger import Entry, Ledger
 from alerting.dingtalk.payload import Notification
-from tapwatch.errors import DeliveryError
+from tapwatch.errors import DeliveryError, DeliveryReason
 
 
 class DirectDelivery:
     """The robots' deliveries, with what this process remembers of them."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """`clock` gives seconds that never go back."""
-        self._ledger = Ledger(clock)
+    def __init__(self, clocks: Clocks) -> None:
+        self._ledger = Ledger(clocks)
         self._pools: Mapping[str, Sequence[Delivery]] = {}
+        self._patience = 0.0
 
-    def use(self, pools: Mapping[str, Sequence[Delivery]]) -> None:
-        """From now on deliver by these robots: by channel, in the order in which they stand in."""
-        self._pools = pools
+    def use(self, pools: Mapping[str, Sequence[Delivery]], patience: float) -> None:
+        """From now on deliver by these robots: by channel, in the order in which they stand in.
+
+        `patience` in seconds is for a whole notification, waiting in line and all robots included.
+        """
+        self._pools, self._patience = pools, patience
 
     async def deliver(self, channel: str, notification: Notification) -> int:
         """The number of messages sent, 0 for news that was delivered before; raises DeliveryError."""
@@ -26,7 +31,16 @@ class DirectDelivery:
 
     async def deliver_entry(self, channel: str, notification: Notification, entry: Entry) -> int:
         """As `deliver`, with an entry that the caller keeps."""
-        *first, last = self._pools[channel]
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._deliver(self._pools[channel], notification, entry)
+        except TimeoutError:
+            message = f"not delivered within {self._patience:g} s, waiting in line included"
+            raise DeliveryError(DeliveryReason.TIMEOUT, message, retryable=True) from None
+
+    @staticmethod
+    async def _deliver(pool: Sequence[Delivery], notification: Notification, entry: Entry) -> int:
+        *first, last = pool
         for delivery in first:
             try:
                 return await delivery.deliver(notification, entry)

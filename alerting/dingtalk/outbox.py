@@ -5,7 +5,7 @@ import functools
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -97,7 +97,9 @@ class Outbox:
     def _start(self, sending: Sending) -> None:
         channel = sending.channel
         reports = Reports(
-            functools.partial(self._note, channel), functools.partial(self._bridge_metrics.count_failure, channel)
+            self._let_go,
+            functools.partial(self._note, channel),
+            functools.partial(self._bridge_metrics.count_failure, channel),
         )
         sender = self._senders[channel] = Sender(sending, self.database, reports)
         task = asyncio.create_task(sender.run(), name=f"sender {channel}")
@@ -125,10 +127,13 @@ class Outbox:
         """Alertmanager has heard that it is safe; written down soon."""
         self._unconfirmed.add(receipt.number)
 
+    def _let_go(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._held.pop(number, None)
+
     def _note(self, channel: str, delivered: Sequence[Delivered]) -> None:
         now = self._clocks.unix()
         for one in delivered:
-            self._held.pop(one.number, None)
             self._bridge_metrics.count_sent(channel, one, now)
             self._metrics.note_age(channel, one.severity, now - one.received_at)
             log.info(
@@ -160,8 +165,7 @@ class Outbox:
             await self.database.run(lambda store: upkeep.note_delivered(store, told, now))
             self._delivered_directly -= told
         held = list(self._held)
-        for number in await self.database.run(lambda store: upkeep.ended(store, held)):
-            self._held.pop(number, None)
+        self._let_go(await self.database.run(lambda store: upkeep.ended(store, held)))
         self._metrics.show_lines(await self.database.run(upkeep.lengths), self._senders, now)
         if self._clocks.steady() >= self._prune_at:
             pruned = await self.database.run(lambda store: upkeep.prune(store, now - self._keep_seconds))

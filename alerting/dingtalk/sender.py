@@ -2,13 +2,14 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
 
-from alerting.dingtalk.delivery import PASSING, backoff, fall_back
+from alerting.dingtalk.delivery import NOT_TAKEN, PASSING, backoff, fall_back
 from alerting.dingtalk.draft import draft
 from alerting.dingtalk.message import Style
 from alerting.dingtalk.outlet import Outlet
@@ -16,7 +17,8 @@ from alerting.dingtalk.plan import Pause, plan
 from alerting.dingtalk.settings import RateLimit
 from alerting.dingtalk.store import dispatch, line
 from alerting.dingtalk.store.database import Database
-from alerting.dingtalk.store.dispatch import Delivered, Dispatch
+from alerting.dingtalk.store.dispatch import Delivered, Dispatch, Draft
+from alerting.dingtalk.store.line import Allowance, Line, Waiting
 from tapwatch.errors import DeliveryError, DeliveryReason, StoreError
 
 log = structlog.get_logger()
@@ -25,8 +27,16 @@ LEASE_MARGIN_SECONDS = 2.0
 """Beyond the longest call: so soon another replica takes over from a killed one."""
 POLL_SECONDS = 1.0
 """How soon a sender sees what another replica has stored for it."""
+SOON_SECONDS = 0.01
 MENDING_SECONDS = 30.0
 """How soon a robot that is set up wrong is tried again: a person may have mended it."""
+UNCERTAIN_SECONDS = 20.0
+"""How long only the same robot is asked to take a message that may have arrived. Then another of the pool tells of the
+same alerts: rather twice than late."""
+
+Result = TypeVar("Result")
+Settlement = Callable[[Connection], list[Delivered]]
+"""Writes down what became of a call; the notifications that are delivered by it."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +68,16 @@ class Sending:
 class Reports:
     """Who hears of what happened."""
 
+    arrived: Callable[[Sequence[int]], None]
+    """Gets the notifications that DingTalk has taken wholly, before that is written down."""
     delivered: Callable[[list[Delivered]], None]
-    """Gets the notifications that have wholly arrived."""
+    """Gets the same, once that is written down."""
     failed: Callable[[DeliveryReason, str], None]
     """Gets the reason for which a call of this robot failed."""
 
 
 class Sender:
-    """One channel's line, worked on step by step: each step is a transaction, a call, and a transaction."""
+    """One channel's line, worked on step by step: look at it, write the message down, call, write down what came."""
 
     def __init__(self, sending: Sending, database: Database, reports: Reports) -> None:
         self.sending = sending
@@ -76,7 +88,7 @@ class Sender:
         self._reports = reports
         self._stopping = False
         self._styles: dict[tuple[int, ...], Style] = {}
-        self._settlement: Callable[[Connection], list[Delivered]] | None = None
+        self._settlement: Settlement | None = None
 
     async def run(self) -> None:
         """Work whenever the bell rings, and every second, until told to stop."""
@@ -99,27 +111,40 @@ class Sender:
 
     async def work(self) -> float:
         """Send what may be sent now; the seconds after which to look again. Raises StoreError."""
-        await self._settle()
         while not self._stopping:
             step = _Step(self.sending, self._styles)
-            found = await self._database.run(step.start)
+            found = await self._settle_and(step.look)
+            if isinstance(found, Line):
+                found = await self._start(step, found)
             if not isinstance(found, Dispatch):
                 return found
             self._settlement = await self._call(step, found)
-            await self._settle()
-        await self._database.run(self._release)
+        await self._settle_and(
+            functools.partial(line.release, channel=self.sending.channel, sender=self.sending.process)
+        )
         return 0.0
 
-    def _release(self, connection: Connection) -> None:
-        line.release(connection, self.sending.channel, self.sending.process)
+    async def _settle_and(self, work: Callable[[Connection], Result]) -> Result:
+        """What `work` returns, after what became of the last call is written down, in one transaction."""
+        settlement = self._settlement
 
-    async def _settle(self) -> None:
-        """Write down what became of the last call, which may have to wait until the store works again."""
-        if self._settlement is not None:
-            self._reports.delivered(await self._database.run(self._settlement))
-            self._settlement = None
+        def both(connection: Connection) -> tuple[list[Delivered], Result]:
+            delivered = [] if settlement is None else settlement(connection)
+            return delivered, work(connection)
 
-    async def _call(self, step: "_Step", found: Dispatch) -> Callable[[Connection], list[Delivered]]:
+        delivered, result = await self._database.run(both)
+        self._settlement = None
+        self._reports.delivered(delivered)
+        return result
+
+    async def _start(self, step: "_Step", found: Line) -> Dispatch | float:
+        """Plan and write the next message; apart from the store, since a long line takes long to write up."""
+        message = await asyncio.to_thread(step.write, found)
+        if not isinstance(message, Draft):
+            return message
+        return await self._database.run(lambda store: step.start(store, message))
+
+    async def _call(self, step: "_Step", found: Dispatch) -> Settlement:
         """Make the call; what is to be written down of it."""
         try:
             await step.sending.outlets[found.robot].call(found.body)
@@ -128,79 +153,91 @@ class Sender:
             words = {"robot": found.robot, "reason": error.reason, "error": str(error), "tries": found.tries}
             log.warning("message.not_delivered", channel=step.sending.channel, **words)
             return functools.partial(step.settle_failure, found, error.reason)
+        self._reports.arrived(found.complete)
         return functools.partial(step.settle_success, found)
 
 
 @dataclass(frozen=True)
 class _Step:
-    """The two transactions around a call; they run in the store's thread."""
+    """What happens around a call."""
 
     sending: Sending
     styles: dict[tuple[int, ...], Style]
     """How to write what DingTalk has refused in its usual form."""
 
-    def start(self, connection: Connection) -> Dispatch | float:
-        """The call to make now, or the seconds until there may be one."""
+    def look(self, connection: Connection) -> Line | Dispatch | float:
+        """What is in line, the message to send again, or the seconds until there may be something to do."""
         sending, now = self.sending, self.sending.clock()
         if not line.is_waiting(connection, sending.channel):
+            line.release(connection, sending.channel, sending.process)
             return POLL_SECONDS
         if not line.lease(connection, sending.channel, sending.process, now, sending.lease_seconds):
             return POLL_SECONDS
-        found = self._unsettled(connection, now) or self._planned(connection, now)
+        robots = self._robots(connection, now)
+        found = self._unsettled(connection, robots, now) or Line(line.in_line(connection, sending.channel), robots)
         if isinstance(found, Pause):
             line.release(connection, sending.channel, sending.process)
-            return min(max(found.until - now, 0.01), POLL_SECONDS)
+            return _seconds(found, now)
         return found
 
-    def _robots(self, connection: Connection, now: float) -> list[line.Allowance]:
+    def write(self, found: Line) -> Draft | float:
+        """The next message, or the seconds until there may be one."""
+        now = self.sending.clock()
+        batch = plan([Waiting.of(row) for row in found.rows], found.robots, self.sending.limit, now)
+        if isinstance(batch, Pause):
+            return _seconds(batch, now)
+        style = self.styles.get(tuple(one.number for one in batch.notifications), Style())
+        return draft(batch, self.sending.outlets[batch.robot].reader, style)
+
+    def start(self, connection: Connection, message: Draft) -> Dispatch | float:
+        """The call to make now, unless the world has changed while the message was written."""
+        sending, now = self.sending, self.sending.clock()
+        if not line.lease(connection, sending.channel, sending.process, now, sending.lease_seconds):
+            return POLL_SECONDS
+        robot = next(one for one in self._robots(connection, now) if one.robot == message.robot)
+        if robot.left == 0 or robot.ready_at > now or not dispatch.is_untold(connection, message.told):
+            return SOON_SECONDS
+        return dispatch.start(connection, sending.channel, message, now)
+
+    def _robots(self, connection: Connection, now: float) -> list[Allowance]:
         """What each robot may send: by what all replicas know, and by what this process did without the store."""
         limits = {name: outlet.limit for name, outlet in self.sending.outlets.items()}
         found = line.allowances(connection, limits, now)
         return [line.held_back(one, now + self.sending.outlets[one.robot].wait()) for one in found]
 
-    def _unsettled(self, connection: Connection, now: float) -> Dispatch | Pause | None:
-        """Only the same robot knows whether it has this message, so nothing else is sent before."""
+    def _unsettled(self, connection: Connection, robots: Sequence[Allowance], now: float) -> Dispatch | Pause | None:
+        """Only the same robot knows whether it has this message, so nothing else is sent before, for a while."""
         message = dispatch.under_way(connection, self.sending.channel)
         if message is None:
             return None
-        if message.robot not in self.sending.outlets:
+        robot = next((one for one in robots if one.robot == message.robot), None)
+        if robot is None or (len(robots) > 1 and now - message.created_at > UNCERTAIN_SECONDS):
             dispatch.drop(connection, message.number, now)
             return None
-        robot = next(one for one in self._robots(connection, now) if one.robot == message.robot)
         if robot.left == 0 or robot.ready_at > now:
             return Pause(robot.ready_at)
         return dispatch.start_again(connection, message.number, now)
 
-    def _planned(self, connection: Connection, now: float) -> Dispatch | Pause:
-        channel = self.sending.channel
-        batch = plan(line.waiting(connection, channel), self._robots(connection, now), self.sending.limit, now)
-        if isinstance(batch, Pause):
-            return batch
-        style = self.styles.get(tuple(one.number for one in batch.notifications), Style())
-        message = draft(batch, self.sending.outlets[batch.robot].reader, style)
-        return dispatch.start(connection, channel, message, now)
-
     def settle_success(self, found: Dispatch, connection: Connection) -> list[Delivered]:
         """DingTalk has taken it."""
         self.styles.pop(found.notifications, None)
-        delivered = dispatch.settle_delivered(connection, found, self.sending.clock())
-        if not line.is_waiting(connection, self.sending.channel):
-            line.release(connection, self.sending.channel, self.sending.process)
-        return delivered
+        return dispatch.settle_delivered(connection, found, self.sending.clock())
 
     def settle_failure(self, found: Dispatch, reason: DeliveryReason, connection: Connection) -> list[Delivered]:
         """DingTalk has not taken it, or nobody knows."""
-        now = self.sending.clock()
-        if reason in PASSING or reason is DeliveryReason.TLS:
+        now, outlets = self.sending.clock(), self.sending.outlets
+        stands_in = len(outlets) > 1 and reason in NOT_TAKEN
+        if reason in PASSING and not stands_in:
             dispatch.settle_unknown(connection, found, reason, now)
-            dispatch.block(connection, found.robot, now + backoff(found.tries), reason)
+            dispatch.block(connection, [found.robot], now + backoff(found.tries), reason)
             return []
         dispatch.settle_refused(connection, found, reason, now)
         if reason in {DeliveryReason.TOO_LONG, DeliveryReason.BAD_MESSAGE}:
             self._rewrite(connection, found, reason, now)
-        else:
-            seconds = self.sending.outlets[found.robot].silence(reason) or MENDING_SECONDS
-            dispatch.block(connection, found.robot, now + seconds, reason)
+            return []
+        seconds = outlets[found.robot].silence(reason) or MENDING_SECONDS
+        concerned = list(outlets) if reason is DeliveryReason.BANNED else [found.robot]  # a ban is of our address
+        dispatch.block(connection, concerned, now + seconds, reason)
         return []
 
     def _rewrite(self, connection: Connection, found: Dispatch, reason: DeliveryReason, now: float) -> None:
@@ -209,3 +246,7 @@ class _Step:
             dispatch.give_up(connection, found.notifications, reason, now)
         else:
             self.styles[found.notifications] = plainer
+
+
+def _seconds(pause: Pause, now: float) -> float:
+    return min(max(pause.until - now, SOON_SECONDS), POLL_SECONDS)

@@ -1,11 +1,15 @@
 """The only module that talks to the database: every transaction runs in one thread, beside the event loop."""
 
 import asyncio
+import contextlib
+import os
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import psycopg
 import sqlalchemy
 import structlog
 from sqlalchemy import URL, Connection, Engine, event
@@ -34,6 +38,8 @@ class Database:
         self._engine = _engine(url)
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
+        self._wire: Any = None
+        event.listen(self._engine, "connect", self._note_wire)
         self._prepared = False
         self._broken_until = 0.0
         self.up: bool | None = None
@@ -50,7 +56,10 @@ class Database:
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 result = await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, given_up)
-        except (TimeoutError, StoreError) as error:
+        except TimeoutError:
+            _cut(self._wire)
+            raise self._failure(StoreError(f"no answer within {DEADLINE_SECONDS:g} s")) from None
+        except StoreError as error:
             raise self._failure(error) from None
         finally:
             given_up.set()
@@ -67,11 +76,13 @@ class Database:
         closing.join(DEADLINE_SECONDS)
         self._engine.dispose()
 
-    def _failure(self, error: Exception) -> StoreError:
+    def _failure(self, error: StoreError) -> StoreError:
         self._broken_until = self._clock() + REST_SECONDS
-        failure = error if isinstance(error, StoreError) else StoreError(f"no answer within {DEADLINE_SECONDS:g} s")
-        self._note(up=False, error=str(failure))
-        return failure
+        self._note(up=False, error=str(error))
+        return error
+
+    def _note_wire(self, connection: object, _record: object) -> None:
+        self._wire = connection
 
     def _note(self, *, up: bool, **details: str) -> None:
         if self.up != up and (not up or self.up is False):
@@ -114,6 +125,14 @@ def _engine(url: URL) -> Engine:
         "options": f"-c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout=10000",
     }
     return sqlalchemy.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=1, max_overflow=0)
+
+
+def _cut(connection: Any) -> None:  # noqa: ANN401 - the driver's own
+    """End the connection to a server that hangs, so that the thread which waits for it is free for the next."""
+    if not isinstance(connection, psycopg.Connection) or connection.closed:
+        return
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own

@@ -1,9 +1,9 @@
 """Messages out of the store: written down before the call, settled after it, so that a killed process loses nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from alerting.dingtalk.message import Form
 from alerting.dingtalk.store.schema import (
@@ -16,6 +16,8 @@ from alerting.dingtalk.store.schema import (
     robots,
 )
 from tapwatch.errors import DeliveryReason
+
+_WAITING = notifications.c.state == NotificationState.WAITING
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Dispatch:
     form: Form
     body_bytes: int
     notifications: tuple[int, ...]
+    complete: tuple[int, ...]
+    """Those of them that are wholly told once it has arrived."""
     tries: int
     """Calls with it, this one included."""
 
@@ -57,6 +61,19 @@ class Delivered:
     received_at: float
     firing: int
     resolved: int
+
+
+def is_untold(connection: Connection, told: Mapping[int, tuple[int, int]]) -> bool:
+    """Whether all these alerts still wait to be told."""
+    return all(
+        connection.scalar(
+            select(func.count())
+            .select_from(alerts.join(notifications))
+            .where(*_among(number, first, end), alerts.c.message_id.is_(None), _WAITING)
+        )
+        == end - first
+        for number, (first, end) in told.items()
+    )
 
 
 def start(connection: Connection, channel: str, draft: Draft, now: float) -> Dispatch:
@@ -78,8 +95,7 @@ def start(connection: Connection, channel: str, draft: Draft, now: float) -> Dis
         .returning(messages.c.id)
     ).scalar_one()
     for notification, (first, end) in draft.told.items():
-        where = (alerts.c.notification_id == notification, alerts.c.position >= first, alerts.c.position < end)
-        connection.execute(update(alerts).where(*where).values(message_id=number))
+        connection.execute(update(alerts).where(*_among(notification, first, end)).values(message_id=number))
     return Dispatch(
         number,
         _count_call(connection, draft.robot, now),
@@ -88,6 +104,7 @@ def start(connection: Connection, channel: str, draft: Draft, now: float) -> Dis
         draft.form,
         draft.body_bytes,
         tuple(draft.told),
+        _complete(connection, list(draft.told)),
         tries=1,
     )
 
@@ -98,17 +115,18 @@ class UnderWay:
 
     number: int
     robot: str
+    created_at: float
 
 
 def under_way(connection: Connection, channel: str) -> UnderWay | None:
     """The message whose call this or another process has begun and not settled."""
     row = connection.execute(
-        select(messages.c.id, messages.c.robot)
+        select(messages.c.id, messages.c.robot, messages.c.created_at)
         .where(messages.c.state == MessageState.UNDER_WAY, messages.c.channel == channel)
         .order_by(messages.c.id)
         .limit(1)
     ).first()
-    return None if row is None else UnderWay(row.id, row.robot)
+    return None if row is None else UnderWay(row.id, row.robot, row.created_at)
 
 
 def start_again(connection: Connection, message: int, now: float) -> Dispatch:
@@ -116,23 +134,28 @@ def start_again(connection: Connection, message: int, now: float) -> Dispatch:
     row = connection.execute(
         update(messages).where(messages.c.id == message).values(tries=messages.c.tries + 1).returning(messages)
     ).one()
-    numbers = connection.scalars(select(alerts.c.notification_id).where(alerts.c.message_id == message).distinct())
-    call = _count_call(connection, row.robot, now)
+    of_message = select(alerts.c.notification_id).where(alerts.c.message_id == message).distinct()
+    numbers = list(connection.scalars(of_message))
     return Dispatch(
-        message, call, row.robot, row.body.encode(), Form(row.form), row.body_bytes, tuple(numbers), row.tries
+        message,
+        _count_call(connection, row.robot, now),
+        row.robot,
+        row.body.encode(),
+        Form(row.form),
+        row.body_bytes,
+        tuple(numbers),
+        _complete(connection, numbers),
+        row.tries,
     )
 
 
 def settle_delivered(connection: Connection, dispatch: Dispatch, now: float) -> list[Delivered]:
     """DingTalk has taken the message; the notifications that are delivered by it."""
     _settle(connection, dispatch, MessageState.DELIVERED, None, now)
-    untold = select(alerts.c.position).where(
-        alerts.c.notification_id == notifications.c.id, alerts.c.message_id.is_(None)
-    )
     columns = notifications.c
     rows = connection.execute(
         update(notifications)
-        .where(columns.id.in_(dispatch.notifications), columns.state == NotificationState.WAITING, ~untold.exists())
+        .where(columns.id.in_(_complete(connection, dispatch.notifications)), _WAITING)
         .values(state=NotificationState.DELIVERED, ended_at=now)
         .returning(columns.id, columns.status, columns.severity, columns.received_at)
     ).all()
@@ -157,22 +180,39 @@ def give_up(connection: Connection, numbers: Sequence[int], reason: DeliveryReas
     """DingTalk refuses the notifications in every form."""
     connection.execute(
         update(notifications)
-        .where(notifications.c.id.in_(numbers), notifications.c.state == NotificationState.WAITING)
+        .where(notifications.c.id.in_(numbers), _WAITING)
         .values(state=NotificationState.FAILED, ended_at=now, reason=reason)
     )
 
 
 def drop(connection: Connection, message: int, now: float) -> None:
-    """Its robot is not in the settings any more, so that another one must tell its alerts."""
+    """Its robot does not answer or is not in the settings any more, so that another one must tell its alerts."""
     connection.execute(
         update(messages).where(messages.c.id == message).values(state=MessageState.REFUSED, settled_at=now)
     )
     connection.execute(update(alerts).where(alerts.c.message_id == message).values(message_id=None))
 
 
-def block(connection: Connection, robot: str, until: float, reason: DeliveryReason) -> None:
-    """Ask the robot nothing until then."""
-    connection.execute(update(robots).where(robots.c.name == robot).values(blocked_until=until, blocked_reason=reason))
+def block(connection: Connection, names: Sequence[str], until: float, reason: DeliveryReason) -> None:
+    """Ask these robots nothing until then."""
+    connection.execute(
+        update(robots).where(robots.c.name.in_(names)).values(blocked_until=until, blocked_reason=reason)
+    )
+
+
+def _among(notification: int, first: int, end: int) -> tuple[ColumnElement[bool], ...]:
+    position = alerts.c.position
+    return alerts.c.notification_id == notification, position >= first, position < end
+
+
+def _complete(connection: Connection, numbers: Sequence[int]) -> tuple[int, ...]:
+    """Those of the notifications none of whose alerts waits for a message."""
+    untold = select(alerts.c.position).where(
+        alerts.c.notification_id == notifications.c.id, alerts.c.message_id.is_(None)
+    )
+    return tuple(
+        connection.scalars(select(notifications.c.id).where(notifications.c.id.in_(numbers), ~untold.exists()))
+    )
 
 
 def _count_call(connection: Connection, robot: str, now: float) -> int:

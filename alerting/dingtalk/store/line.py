@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from alerting.dingtalk.ledger import Entry, seed_of
@@ -29,6 +29,18 @@ class Waiting:
     messages: int
     """Delivered ones."""
     received_at: float
+
+    @classmethod
+    def of(cls, row: Row[*tuple[Any, ...]]) -> "Waiting":
+        """Of a row of the line; reading its payload takes its time."""
+        return cls(
+            row.id,
+            f"{row.key} {row.turn}",
+            Notification.model_validate_json(row.payload),
+            row.told,
+            row.messages,
+            row.received_at,
+        )
 
     def entry(self, robot: str) -> Entry:
         """The ledger's entry for a delivery by this robot."""
@@ -57,6 +69,14 @@ class Allowance:
     """Calls in the last sixth of the limit's time."""
     ready_at: float
     """When it may be called; not later than now when it may be called now."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What waits, and the robots that may send it, at one moment."""
+
+    rows: Sequence[Row[*tuple[Any, ...]]]
+    robots: Sequence[Allowance]
 
 
 def held_back(allowance: Allowance, until: float) -> Allowance:
@@ -94,7 +114,9 @@ def lease(connection: Connection, channel: str, sender: str, now: float, seconds
 def release(connection: Connection, channel: str, sender: str) -> None:
     """Let any replica be the next."""
     connection.execute(
-        update(robots).where(robots.c.name == channel, robots.c.sender == sender).values(leased_until=0.0)
+        update(robots)
+        .where(robots.c.name == channel, robots.c.sender == sender, robots.c.leased_until > 0.0)
+        .values(leased_until=0.0)
     )
 
 
@@ -103,10 +125,10 @@ def is_waiting(connection: Connection, channel: str) -> bool:
     return connection.execute(_in_line(channel).with_only_columns(notifications.c.id).limit(1)).first() is not None
 
 
-def waiting(connection: Connection, channel: str) -> list[Waiting]:
-    """What is in line, the oldest first."""
+def in_line(connection: Connection, channel: str) -> Sequence[Row[*tuple[Any, ...]]]:
+    """What waits, the oldest first; `Waiting.of` reads a row."""
     told, columns = alerts.c.message_id, notifications.c
-    rows = connection.execute(
+    return connection.execute(
         _in_line(channel)
         .with_only_columns(
             columns.id,
@@ -120,18 +142,7 @@ def waiting(connection: Connection, channel: str) -> list[Waiting]:
         .join(alerts)
         .group_by(columns.id)
         .limit(MOST_IN_LINE)
-    )
-    return [
-        Waiting(
-            row.id,
-            f"{row.key} {row.turn}",
-            Notification.model_validate_json(row.payload),
-            row.told,
-            row.messages,
-            row.received_at,
-        )
-        for row in rows
-    ]
+    ).all()
 
 
 def allowances(connection: Connection, limits: Mapping[str, RateLimit], now: float) -> list[Allowance]:

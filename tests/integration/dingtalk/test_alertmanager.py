@@ -1,7 +1,7 @@
 """A real Alertmanager before the bridge, and the stand-in behind it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ import yaml
 from demo.child import Child
 from demo.servers import locate
 from tapwatch.web import free_port
-from tests.integration.dingtalk.channel import Channel, running_channel
+from tests.integration.dingtalk.channel import Channel, running_channel, until
 
 PATIENCE_SECONDS = 30
 
@@ -54,14 +54,6 @@ async def raise_alert(channel: Channel, url: str, name: str, *, resolved: bool =
         assert answer.status == 200
 
 
-async def until(reached: Callable[[], bool]) -> None:
-    for _ in range(PATIENCE_SECONDS * 10):
-        if reached():
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("not within the test's patience")
-
-
 async def test_an_alert_arrives_once_and_its_end_too(tmp_path: Path) -> None:
     async with running_channel(tmp_path) as channel, alertmanager(tmp_path, channel.bridge_url) as url:
         await raise_alert(channel, url, "DispenserLeak")
@@ -89,7 +81,7 @@ async def test_an_alert_that_dingtalk_did_not_take_is_tried_again_until_it_does(
 async def test_what_came_while_dingtalk_was_down_arrives_when_it_is_back(tmp_path: Path) -> None:
     """Down for longer than a notification's patience, so that Alertmanager itself has to come again."""
     async with (
-        running_channel(tmp_path, answer_within="200ms", patience="1s") as channel,
+        running_channel(tmp_path, answer_within="200ms", settings={"patience": "1s"}) as channel,
         alertmanager(tmp_path, channel.bridge_url) as url,
     ):
         channel.break_cloud("hang")

@@ -131,7 +131,7 @@ async def test_a_message_that_may_have_arrived_is_not_shown_twice(tmp_path: Path
 
 
 async def test_nobody_is_kept_waiting_longer_than_the_patience(tmp_path: Path) -> None:
-    async with running_channel(tmp_path, answer_within="500ms", patience="700ms") as channel:
+    async with running_channel(tmp_path, answer_within="500ms", settings={"patience": "700ms"}) as channel:
         channel.break_cloud("hang")
         started = time.monotonic()
         answers = await asyncio.gather(*(reason_of(channel, body(group=str(number))) for number in range(5)))
