@@ -133,7 +133,7 @@ class Bridge:
 
     async def _take(self, request: web.Request, name: str, notification: Notification) -> web.Response:
         """Store it, or else deliver it while Alertmanager waits."""
-        if self._outbox is not None:
+        if self._outbox is not None and not self._direct.has_delivered(name, notification):
             try:
                 return await self._store(request, self._outbox, name, notification)
             except StoreError as error:

@@ -49,6 +49,10 @@ class DirectDelivery:
                     raise
         return await last.deliver(notification, entry)
 
+    def has_delivered(self, channel: str, notification: Notification) -> bool:
+        """Whether this is a copy of what was delivered a moment ago."""
+        return self._ledger.open(_key(channel, notification)).finished
+
     def confirm(self, channel: str, notification: Notification) -> None:
         """Alertmanager has heard that it is delivered."""
         self._ledger.confirm(_key(channel, notification))
