@@ -231,3 +231,17 @@ DELIVERY_AGE = _histogram(
     "robot",
     "severity",
 )
+WATCHDOG_HEARD = _gauge(
+    "tapwatch_watchdog_last_heard_timestamp_seconds", "When the alert that fires always last came.", "watchdog"
+)
+WATCHDOG_SILENT = _gauge(
+    "tapwatch_watchdog_silent", "1 while the alert that fires always does not come and people are told so.", "watchdog"
+)
+UNDELIVERED_ALERTS = _gauge(
+    "tapwatch_undelivered_alerts",
+    "Alerts that Alertmanager has active for longer than they may take, and of which nobody was told.",
+    "severity",
+)
+RECONCILED = _gauge(
+    "tapwatch_reconciled_timestamp_seconds", "When Alertmanager's active alerts were last compared with the ledger."
+)

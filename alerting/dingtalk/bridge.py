@@ -1,5 +1,7 @@
 """The bridge: Alertmanager's webhook in, DingTalk out, and 200 only for what is safe in the outbox or delivered."""
 
+import asyncio
+import contextlib
 import functools
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,14 +15,16 @@ from aiohttp import web
 from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.delivery import Delivery
 from alerting.dingtalk.direct import DirectDelivery
-from alerting.dingtalk.metrics import BridgeMetrics, OutboxMetrics
+from alerting.dingtalk.metrics import BridgeMetrics, OutboxMetrics, ReconcilerMetrics, WatchdogMetrics
 from alerting.dingtalk.outbox import Outbox
 from alerting.dingtalk.outlet import CallMeter, Outlet
-from alerting.dingtalk.payload import Notification, parse_notification
+from alerting.dingtalk.payload import parse_notification
+from alerting.dingtalk.reception import Reception
+from alerting.dingtalk.reconcile import Reconciler
 from alerting.dingtalk.robot import Robot
 from alerting.dingtalk.settings import RobotSettings, load_settings
 from alerting.dingtalk.store.database import Database
-from tapwatch.errors import DeliveryError, StoreError
+from alerting.dingtalk.watchdog import Watch
 from tapwatch.web import Service, own_registry
 
 log = structlog.get_logger()
@@ -51,13 +55,16 @@ class Bridge:
         self._outbox: Outbox | None = None
         self.registry = own_registry()
         self._metrics = BridgeMetrics(self.registry)
+        self._reception = Reception(self._direct, self._clocks, self._metrics)
+        self._watch = Watch(self._reception, self._clocks, WatchdogMetrics(self.registry))
+        self._reconciler = Reconciler(self._reception, self._clocks, ReconcilerMetrics(self.registry))
 
     @property
     def service(self) -> Service:
         """The bridge as the shared web server takes it."""
         return Service(
             name="dingtalk",
-            routes=[web.post("/dingtalk/{robot}", self.answer)],
+            routes=[web.post("/dingtalk/{robot}", self.answer), web.post("/watchdog/{name}", self.hear)],
             registry=self.registry,
             reload=self.reload,
             background=self._sending,
@@ -83,7 +90,10 @@ class Bridge:
                 metrics = OutboxMetrics(self.registry)
                 self._outbox = Outbox(database, self._direct, self._clocks, self._metrics, metrics)
                 await stack.enter_async_context(self._outbox.running())
+                self._reception.outbox = self._outbox
             self._apply()
+            for loop in (self._watch.run(), self._reconciler.run(self._session)):
+                stack.push_async_callback(_end, asyncio.create_task(loop))
             yield
         self._session = None
 
@@ -91,8 +101,6 @@ class Bridge:
         """Make the robots those of the settings."""
         if self._session is None:
             return  # they come with the session
-        for name in self._settings.unused:
-            log.warning("settings.unused", setting=name, file=str(self._file), meaning="this version does not use it")
         old, session, settings = self._ways, self._session, self._settings
         self._ways = {name: self._way(name, robot, old.get(name), session) for name, robot in settings.robots.items()}
         pools = {name: [self._ways[one].delivery for one in settings.pool(name)] for name in settings.robots}
@@ -103,6 +111,9 @@ class Bridge:
             }
             self._outbox.use(settings, outlets)
         self._metrics.show_robots(self._ways)
+        self._reception.languages = {name: robot.language for name, robot in settings.robots.items()}
+        self._watch.use(settings.watchdogs)
+        self._reconciler.use(settings.reconcile, settings.alertmanagers)
 
     def _way(self, name: str, robot: RobotSettings, known: _Way | None, session: aiohttp.ClientSession) -> _Way:
         timeout = self._settings.timeout
@@ -129,43 +140,31 @@ class Bridge:
             log.warning("notification.invalid", robot=name, error=str(error))
             return web.Response(status=400, text=f"{error}\n")
         with structlog.contextvars.bound_contextvars(robot=name):
-            return await self._take(request, name, notification)
+            status, text = await self._reception.take(name, notification, lambda: _is_heard(request))
+        return web.Response(status=status, text=text)
 
-    async def _take(self, request: web.Request, name: str, notification: Notification) -> web.Response:
-        """Store it, or else deliver it while Alertmanager waits."""
-        if self._outbox is not None and not self._direct.has_delivered(name, notification):
-            try:
-                return await self._store(request, self._outbox, name, notification)
-            except StoreError as error:
-                log.warning("notification.not_stored", error=str(error), meaning="it is delivered directly")
-        answer = await self._deliver(name, notification)
-        if _is_heard(request):
-            self._direct.confirm(name, notification)
-        return answer
-
-    async def _store(self, request: web.Request, outbox: Outbox, name: str, notification: Notification) -> web.Response:
-        receipt = await outbox.accept(name, notification)
-        if _is_heard(request):
-            outbox.confirm(receipt)
-        log.info("notification.stored", number=receipt.number, known=receipt.known, alerts=len(notification.alerts))
-        return web.Response(text="stored before\n" if receipt.known else "stored\n")
-
-    async def _deliver(self, name: str, notification: Notification) -> web.Response:
-        started, alerts = self._clocks.steady(), len(notification.alerts)
+    async def hear(self, request: web.Request) -> web.Response:
+        """POST /watchdog/NAME: an alert that fires always has come, so that the way to here works."""
+        name = request.match_info["name"]
+        if name not in self._settings.watchdogs:
+            known = ", ".join(sorted(self._settings.watchdogs))
+            return web.Response(status=404, text=f"no watchdog has this name; there are: {known}\n")
         try:
-            messages = await self._direct.deliver(name, notification)
-        except DeliveryError as error:
-            self._metrics.count_failure(name, error.reason, name)
-            if wait := self._direct.wait(name):
-                self._metrics.show_blocked(name, self._clocks.unix() + wait)
-            log.warning("notification.not_delivered", reason=error.reason, error=str(error), alerts=alerts)
-            return web.Response(status=503 if error.retryable else 422, text=f"{error.reason}: {error}\n")
-        self._metrics.count_delivery(name, notification if messages else None, self._clocks.unix())
-        took = round(self._clocks.steady() - started, 3)
-        log.info("notification.delivered", status=notification.status, alerts=alerts, messages=messages, seconds=took)
-        return web.Response(text="delivered\n" if messages else "delivered before\n")
+            notification = parse_notification(await request.read())
+        except ValueError as error:
+            log.warning("heartbeat.invalid", watchdog=name, error=str(error))
+            return web.Response(status=400, text=f"{error}\n")
+        if any(alert.firing for alert in notification.alerts):
+            self._watch.hear(name)
+        return web.Response(text="heard\n")
 
 
 def _is_heard(request: web.Request) -> bool:
     """False when Alertmanager has given up waiting, and will ask again."""
     return request.transport is not None
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

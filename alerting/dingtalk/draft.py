@@ -29,13 +29,14 @@ def _digest(batch: Batch, reader: Reader, style: Style) -> Draft:
 
 
 def _as_draft(batch: Batch, message: Message, style: Style, told: dict[int, tuple[int, int]]) -> Draft:
+    rest = {one.number: (one.told, len(one.notification.alerts)) for one in batch.superseded}
     return Draft(
         robot=batch.robot,
         form=message.form,
         body_bytes=style.body_bytes,
         title=message.title,
         body=message.encode(_message_id(batch.robot, batch.notifications, style)).decode(),
-        told=told,
+        told=told | rest,
         digest=batch.digest,
     )
 

@@ -37,6 +37,12 @@ TEMPLATES = ImmutableSandboxedEnvironment(
 )
 
 
+def words(language: Language, macro: str, *arguments: object) -> str:
+    """What a macro of a language's words says."""
+    module = TEMPLATES.get_template(f"words/{language}.j2").module
+    return str(getattr(module, macro)(*arguments))
+
+
 class Form(StrEnum):
     """How a message is written. DingTalk may refuse the first two for their words."""
 

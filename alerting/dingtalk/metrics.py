@@ -1,10 +1,10 @@
 """The bridge's metrics, by robot."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry
 
-from alerting.dingtalk.payload import Notification
+from alerting.dingtalk.payload import SEVERITIES, Notification
 from alerting.dingtalk.store.dispatch import Delivered
 from alerting.dingtalk.store.upkeep import Length
 from tapwatch import catalogue
@@ -110,3 +110,30 @@ class OutboxMetrics:
             one = found.get(name)
             self._waiting.labels(name).set(one.notifications if one else 0)
             self._age.labels(name).set(max(now - one.oldest, 0) if one else 0)
+
+
+class WatchdogMetrics:
+    """Of the alerts that fire always."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._heard = gauge(catalogue.WATCHDOG_HEARD, registry)
+        self._silent = gauge(catalogue.WATCHDOG_SILENT, registry)
+
+    def show(self, name: str, heard_at: float, *, silent: bool) -> None:
+        """How it is with one of them."""
+        self._heard.labels(name).set(heard_at)
+        self._silent.labels(name).set(silent)
+
+
+class ReconcilerMetrics:
+    """Of the comparison with Alertmanager; absent before the first."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._undelivered = gauge(catalogue.UNDELIVERED_ALERTS, registry)
+        self._compared = gauge(catalogue.RECONCILED, registry)
+
+    def show(self, undelivered: Mapping[str, int], now: float) -> None:
+        """Alerts by severity."""
+        for severity in SEVERITIES:
+            self._undelivered.labels(severity).set(undelivered.get(severity, 0))
+        self._compared.set(now)

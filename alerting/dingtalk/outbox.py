@@ -5,6 +5,7 @@ import functools
 import os
 import socket
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 ROUND_SECONDS = 1.0
 """Between two looks at the store."""
 PRUNE_SECONDS = 600.0
+MOST_UNRECORDED = 10_000
 _STOP_SECONDS = 6.0
 
 
@@ -62,6 +64,7 @@ class Outbox:
         self._keep_seconds = 0.0
         self._held: dict[int, _Held] = {}
         self._delivered_directly: set[int] = set()
+        self._unrecorded: deque[tuple[str, Notification, float]] = deque(maxlen=MOST_UNRECORDED)
         self._unconfirmed: set[int] = set()
         self._senders: dict[str, Sender] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,6 +126,10 @@ class Outbox:
             await self.database.run(lambda store: line.know_robots(store, names))
             self._robots_known = True
 
+    def remember(self, channel: str, notification: Notification) -> None:
+        """It was delivered directly; the store learns of it when it works again."""
+        self._unrecorded.append((channel, notification, self._clocks.unix()))
+
     def confirm(self, receipt: Receipt) -> None:
         """Alertmanager has heard that it is safe; written down soon."""
         self._unconfirmed.add(receipt.number)
@@ -164,6 +171,10 @@ class Outbox:
         if told:
             await self.database.run(lambda store: upkeep.note_delivered(store, told, now))
             self._delivered_directly -= told
+        while self._unrecorded:
+            delivered = self._unrecorded[0]
+            await self.database.run(functools.partial(intake.record, delivered=delivered))
+            self._unrecorded.popleft()
         held = list(self._held)
         self._let_go(await self.database.run(lambda store: upkeep.ended(store, held)))
         self._metrics.show_lines(await self.database.run(upkeep.lengths), self._senders, now)

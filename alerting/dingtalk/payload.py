@@ -11,7 +11,7 @@ VERSION = "4"
 _YEARS = range(1970, 9000)
 """Outside of these a moment cannot be told in every time zone."""
 
-_SEVERITIES = ("critical", "warning", "info")
+SEVERITIES = ("critical", "warning", "info")
 
 
 def _tellable(moment: datetime) -> datetime:
@@ -42,7 +42,7 @@ class Alert(_Payload):
     def severity(self) -> str:
         """critical, warning or info; whatever else the label says, or nothing, counts as warning."""
         label = self.labels.get("severity", "")
-        return label if label in _SEVERITIES else "warning"
+        return label if label in SEVERITIES else "warning"
 
     @property
     def firing(self) -> bool:
@@ -52,7 +52,7 @@ class Alert(_Payload):
     @property
     def rank(self) -> tuple[bool, int, datetime, str]:
         """Sorts the worst first: firing before resolved, by severity, the oldest first; never undecided."""
-        return not self.firing, _SEVERITIES.index(self.severity), self.starts_at, self.fingerprint
+        return not self.firing, SEVERITIES.index(self.severity), self.starts_at, self.fingerprint
 
 
 class Notification(_Payload):

@@ -7,7 +7,7 @@ kept for what is critical.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alerting.dingtalk.settings import RateLimit
 from alerting.dingtalk.store.line import Allowance, Waiting
@@ -19,11 +19,18 @@ class Batch:
 
     robot: str
     notifications: tuple[Waiting, ...]
+    superseded: tuple[Waiting, ...] = ()
+    """Older ones, all of whose alerts are among those of the others, in a later state."""
 
     @property
     def digest(self) -> bool:
         """Whether several share the message."""
         return len(self.notifications) > 1
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Of all notifications that end with it."""
+        return frozenset(one.number for one in (*self.notifications, *self.superseded))
 
 
 @dataclass(frozen=True)
@@ -35,13 +42,32 @@ class Pause:
 
 def plan(waiting: Sequence[Waiting], robots: Sequence[Allowance], limit: RateLimit, now: float) -> Batch | Pause:
     """What is next of what waits, the oldest first, by the first robot of the pool that may send it."""
-    critical = [one for one in waiting if one.critical]
-    others = [one for one in waiting if not one.critical]
+    superseded = _superseded(waiting)
+    current = [one for one in waiting if one.number not in superseded]
+    critical = [one for one in current if one.critical]
+    others = [one for one in current if not one.critical]
     steps = [
         _step(part, robots, _Manners.of(limit, critical=part is critical), now) for part in (critical, others) if part
     ]
     batch = next((step for step in steps if isinstance(step, Batch)), None)
-    return batch or Pause(min(step.until for step in steps if isinstance(step, Pause)))
+    if batch is None:
+        return Pause(min(step.until for step in steps if isinstance(step, Pause)))
+    told = {one.number for one in batch.notifications}
+    return replace(batch, superseded=tuple(one for one in waiting if superseded.get(one.number) in told))
+
+
+def _superseded(waiting: Sequence[Waiting]) -> dict[int, int]:
+    """Notifications of which a later one in line says all, and newer: their numbers, with the later one's.
+
+    So what fired and resolved while nothing could be sent is told as resolved, once.
+    """
+    latest: dict[str, Waiting] = {}
+    found = {}
+    for one in reversed(waiting):
+        later = latest.setdefault(one.notification.group_key, one)
+        if later is not one and one.fingerprints <= later.fingerprints:
+            found[one.number] = later.number
+    return found
 
 
 @dataclass(frozen=True)

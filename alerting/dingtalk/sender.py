@@ -87,7 +87,7 @@ class Sender:
         self._database = database
         self._reports = reports
         self._stopping = False
-        self._styles: dict[tuple[int, ...], Style] = {}
+        self._styles: dict[frozenset[int], Style] = {}
         self._settlement: Settlement | None = None
 
     async def run(self) -> None:
@@ -162,7 +162,7 @@ class _Step:
     """What happens around a call."""
 
     sending: Sending
-    styles: dict[tuple[int, ...], Style]
+    styles: dict[frozenset[int], Style]
     """How to write what DingTalk has refused in its usual form."""
 
     def look(self, connection: Connection) -> Line | Dispatch | float:
@@ -186,7 +186,7 @@ class _Step:
         batch = plan([Waiting.of(row) for row in found.rows], found.robots, self.sending.limit, now)
         if isinstance(batch, Pause):
             return _seconds(batch, now)
-        style = self.styles.get(tuple(one.number for one in batch.notifications), Style())
+        style = self.styles.get(batch.numbers, Style())
         return draft(batch, self.sending.outlets[batch.robot].reader, style)
 
     def start(self, connection: Connection, message: Draft) -> Dispatch | float:
@@ -220,7 +220,7 @@ class _Step:
 
     def settle_success(self, found: Dispatch, connection: Connection) -> list[Delivered]:
         """DingTalk has taken it."""
-        self.styles.pop(found.notifications, None)
+        self.styles.pop(frozenset(found.notifications), None)
         return dispatch.settle_delivered(connection, found, self.sending.clock())
 
     def settle_failure(self, found: Dispatch, reason: DeliveryReason, connection: Connection) -> list[Delivered]:
@@ -245,7 +245,7 @@ class _Step:
         if plainer is None:
             dispatch.give_up(connection, found.notifications, reason, now)
         else:
-            self.styles[found.notifications] = plainer
+            self.styles[frozenset(found.notifications)] = plainer
 
 
 def _seconds(pause: Pause, now: float) -> float:

@@ -1,6 +1,7 @@
 """The bridge's settings file: robots, and how to speak to the people behind them."""
 
 import ipaddress
+import re
 import zoneinfo
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -43,6 +44,21 @@ def _is_here(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _web_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or "@" in parts.netloc:
+        raise ValueError("must be a http:// or https:// URL without user name and query")
+    return url.rstrip("/")
+
+
+def _expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return text
 
 
 def _one_word(secret: SecretStr) -> SecretStr:
@@ -98,10 +114,36 @@ class RobotSettings(Settings):
     in the same group chat."""
 
 
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=100)]
+
+
+class WatchdogSettings(Settings):
+    """An alert that fires always, by which Prometheus and Alertmanager prove that they live."""
+
+    within: Annotated[Seconds, Field(gt=0)] = 300.0
+    """The longest silence; at least twice the `repeat_interval` of its route."""
+    tell: Annotated[list[str], Field(min_length=1)]
+    """The robots that say it when the alert stops coming, and when it comes back."""
+
+
+class ReconcileSettings(Settings):
+    """Whether all that Alertmanager has active was delivered."""
+
+    receivers: Annotated[str, AfterValidator(_expression)] = "dingtalk.*"
+    """A regular expression over the whole name of Alertmanager's receivers that come here."""
+    severities: list[Literal["critical", "warning", "info"]] = Field(default=["critical", "warning"])
+    after: Annotated[Seconds, Field(gt=0)] = 900.0
+    """How long an alert may be active until it must have been delivered: longer than `group_wait`, `group_interval` and
+    a mute of DingTalk together."""
+    every: Annotated[Seconds, Field(gt=0)] = 60.0
+    tell: list[str] = Field(default_factory=list)
+    """Other robots that then tell of it, best in another group."""
+
+
 class BridgeSettings(Settings):
     """The whole file."""
 
-    robots: Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")], RobotSettings], Field(min_length=1)]
+    robots: Annotated[dict[Name, RobotSettings], Field(min_length=1)]
     timeout: Annotated[Seconds, Field(gt=0)] = 3.0
     """The longest wait for one answer of DingTalk."""
     patience: Annotated[Seconds, Field(gt=0)] = 8.0
@@ -112,13 +154,11 @@ class BridgeSettings(Settings):
     outbox_password: SecretFile | None = Field(default=None, alias="outbox_password_file")
     keep: Annotated[Seconds, Field(gt=0)] = 90 * 86400.0
     """How long the ledger remembers what was delivered."""
-    alertmanagers: list[str] = Field(default_factory=list)
-    """Not used by this version."""
-
-    @property
-    def unused(self) -> list[str]:
-        """Settings in the file that this version accepts and does not use."""
-        return sorted({"alertmanagers"} & self.model_fields_set)
+    alertmanagers: list[Annotated[str, AfterValidator(_web_url)]] = Field(default_factory=list)
+    """Alertmanager's replicas: asked for what is active, and to silence."""
+    watchdogs: dict[Name, WatchdogSettings] = Field(default_factory=dict)
+    """By the name in `POST /watchdog/NAME`."""
+    reconcile: ReconcileSettings | None = None
 
     @property
     def database(self) -> URL | None:
@@ -139,6 +179,23 @@ class BridgeSettings(Settings):
                 raise ValueError(f"robots.{name}.pool: no robot is named {unknown[0]!r}")
             if name in robot.pool or len(set(robot.pool)) < len(robot.pool):
                 raise ValueError(f"robots.{name}.pool: names other robots, each once")
+        return self
+
+    @model_validator(mode="after")
+    def _those_who_tell_are_robots_of_this_file(self) -> Self:
+        tellers = {f"watchdogs.{name}.tell": one.tell for name, one in self.watchdogs.items()}
+        if self.reconcile is not None:
+            tellers["reconcile.tell"] = self.reconcile.tell
+        for path, names in tellers.items():
+            unknown = sorted(set(names) - self.robots.keys())
+            if unknown:
+                raise ValueError(f"{path}: no robot is named {unknown[0]!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _reconciling_has_both_sides(self) -> Self:
+        if self.reconcile is not None and (self.outbox is None or not self.alertmanagers):
+            raise ValueError("reconcile: needs outbox, which knows what was delivered, and alertmanagers")
         return self
 
     @model_validator(mode="after")

@@ -50,6 +50,17 @@ def accept(connection: Connection, channel: str, notification: Notification, now
     return Receipt(number, f"{key} {turn}", known=False, waiting=True)
 
 
+def record(connection: Connection, delivered: tuple[str, Notification, float]) -> None:
+    """Note what was delivered while the store was out of order: channel, notification, and when."""
+    channel, notification, at = delivered
+    receipt = accept(connection, channel, notification, at)
+    connection.execute(
+        update(notifications)
+        .where(notifications.c.id == receipt.number, notifications.c.state == NotificationState.WAITING)
+        .values(state=NotificationState.DELIVERED, ended_at=at, confirmed_at=at)
+    )
+
+
 def confirm(connection: Connection, numbers: Collection[int], now: float) -> None:
     """Alertmanager has heard that these are safe, and has no reason to send them again."""
     connection.execute(

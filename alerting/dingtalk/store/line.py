@@ -47,6 +47,11 @@ class Waiting:
         return Entry(seed_of(self.seed, robot), self.told, self.messages)
 
     @property
+    def fingerprints(self) -> frozenset[str]:
+        """Of all its alerts."""
+        return frozenset(alert.fingerprint for alert in self.notification.alerts)
+
+    @property
     def severity(self) -> str:
         """Of the worst alert of which nobody is told yet."""
         return self.notification.worst_first[self.told].severity

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, or_, select, update
 
 from alerting.dingtalk.store.schema import MessageState, NotificationState, alerts, messages, notifications
 
@@ -46,6 +46,19 @@ def note_delivered(connection: Connection, numbers: Collection[int], now: float)
     """They were delivered while the store was out of order."""
     chosen = (notifications.c.id.in_(numbers), notifications.c.state == NotificationState.WAITING)
     connection.execute(update(notifications).where(*chosen).values(state=NotificationState.DELIVERED, ended_at=now))
+
+
+def last_told(connection: Connection, fingerprints: Collection[str]) -> dict[str, float]:
+    """By fingerprint, when people were last told that the alert fires."""
+    told_at = func.max(func.coalesce(messages.c.settled_at, notifications.c.ended_at))
+    delivered = or_(messages.c.state == MessageState.DELIVERED, notifications.c.state == NotificationState.DELIVERED)
+    rows = connection.execute(
+        select(alerts.c.fingerprint, told_at.label("told_at"))
+        .select_from(alerts.join(notifications).outerjoin(messages))
+        .where(alerts.c.fingerprint.in_(fingerprints), alerts.c.firing, delivered)
+        .group_by(alerts.c.fingerprint)
+    )
+    return {row.fingerprint: row.told_at for row in rows}
 
 
 def prune(connection: Connection, before: float) -> int:
