@@ -245,3 +245,9 @@ UNDELIVERED_ALERTS = _gauge(
 RECONCILED = _gauge(
     "tapwatch_reconciled_timestamp_seconds", "When Alertmanager's active alerts were last compared with the ledger."
 )
+ROBOT_FAILING = _gauge(
+    "tapwatch_robot_failure_info",
+    "Why a robot's last call failed; present, and 1, only when it did.",
+    "robot",
+    "reason",
+)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import hmac
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import aiohttp
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
+from alerting.dingtalk import pages, records
 from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.delivery import Delivery
 from alerting.dingtalk.direct import DirectDelivery
@@ -21,6 +23,7 @@ from alerting.dingtalk.outlet import CallMeter, Outlet
 from alerting.dingtalk.payload import parse_notification
 from alerting.dingtalk.reception import Reception
 from alerting.dingtalk.reconcile import Reconciler
+from alerting.dingtalk.records import RobotState
 from alerting.dingtalk.robot import Robot
 from alerting.dingtalk.settings import RobotSettings, load_settings
 from alerting.dingtalk.store.database import Database
@@ -64,7 +67,14 @@ class Bridge:
         """The bridge as the shared web server takes it."""
         return Service(
             name="dingtalk",
-            routes=[web.post("/dingtalk/{robot}", self.answer), web.post("/watchdog/{name}", self.hear)],
+            routes=[
+                web.post("/dingtalk/{robot}", self.answer),
+                web.post("/watchdog/{name}", self.hear),
+                web.get("/records", self.show_records),
+                web.get("/records/{number}", self.show_record),
+                web.get("/style.css", pages.style),
+            ],
+            links=["/records"],
             registry=self.registry,
             reload=self.reload,
             background=self._sending,
@@ -123,12 +133,35 @@ class Bridge:
         outlet = Outlet(name, robot, Robot(robot, session, timeout, self._clocks.unix), meter)
         return _Way(robot, timeout, Delivery(outlet))
 
+    async def show_records(self, request: web.Request) -> web.Response:
+        """GET /records: what came and what became of it."""
+        results = self._metrics.last_results
+        robots = [RobotState(name, results.get(name, "")) for name in self._ways]
+        return await records.show_records(request, self._database(), robots)
+
+    async def show_record(self, request: web.Request) -> web.Response:
+        """GET /records/NUMBER: one notification."""
+        return await records.show_record(request, self._database())
+
+    def _database(self) -> Database:
+        if self._outbox is None:
+            raise web.HTTPNotFound(text="there is no outbox in the settings, so nothing is recorded\n")
+        return self._outbox.database
+
+    def _require_token(self, request: web.Request) -> None:
+        """Raises 401 when the settings ask for a token that the request does not have."""
+        token = self._settings.webhook_token
+        given = request.headers.get(hdrs.AUTHORIZATION, "").removeprefix("Bearer ")
+        if token is not None and not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+            raise web.HTTPUnauthorized(text="Unauthorized\n", headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
+
     async def answer(self, request: web.Request) -> web.Response:
         """POST /dingtalk/ROBOT.
 
         200: the notification is safe in the outbox, or DingTalk has said errcode 0 to every message. 503: neither, and
         another try can help. 4xx: none can.
         """
+        self._require_token(request)
         name = request.match_info["robot"]
         if name not in self._ways:
             known = ", ".join(sorted(self._ways))
@@ -145,6 +178,7 @@ class Bridge:
 
     async def hear(self, request: web.Request) -> web.Response:
         """POST /watchdog/NAME: an alert that fires always has come, so that the way to here works."""
+        self._require_token(request)
         name = request.match_info["name"]
         if name not in self._settings.watchdogs:
             known = ", ".join(sorted(self._settings.watchdogs))

@@ -9,13 +9,18 @@ import click
 from alerting.dingtalk.bridge import Bridge
 from alerting.dingtalk.settings import load_settings
 from alerting.dingtalk.standin.server import StandIn
+from alerting.dingtalk.store import records
+from alerting.dingtalk.store.database import Database
 from tapwatch import log
+from tapwatch.errors import TapwatchError
 from tapwatch.log import LogFormat
 from tapwatch.process import AddressType, ProcessOptions, exit_on_faults, process_options, run
 from tapwatch.web import Address, serve
 
 DEFAULT_PORT = 9804
 STAND_IN_PORT = 9811
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group("dingtalk", invoke_without_command=True)
@@ -56,7 +61,7 @@ def command(options: ProcessOptions, ctx: click.Context) -> None:
 @click.option(
     "--robots",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_FILE,
     help="The bridge's settings file: the stand-in takes what these robots send.",
 )
 @click.option(
@@ -90,3 +95,31 @@ def stand_in(robots: Path, time_factor: float, listen_address: Address, log_form
     log.configure("info", log_format)
     service = StandIn(load_settings(robots), stopwatch=lambda: time.monotonic() * time_factor).service
     asyncio.run(serve(service, listen_address, None))
+
+
+@command.command()
+@click.option("--config.file", "config_file", required=True, type=_FILE, help="The bridge's settings file.")
+@click.option("--robot", default="", help="The robot to send it to. Unless given, the one that it came for.")
+@click.argument("number", type=click.IntRange(min=1))
+@exit_on_faults
+def replay(config_file: Path, robot: str, number: int) -> None:
+    """Send a stored notification again: /records of the bridge shows its NUMBER.
+
+    It goes into the outbox; a running bridge delivers it within seconds.
+    """
+    settings = load_settings(config_file)
+    if settings.database is None:
+        raise TapwatchError(f"{config_file}: there is no outbox, so nothing is stored")
+    if robot and robot not in settings.robots:
+        raise TapwatchError(f"no robot is named {robot!r}; there are: {', '.join(sorted(settings.robots))}")
+    added = asyncio.run(_replay(Database(settings.database, time.monotonic), number, robot))
+    if added is None:
+        raise TapwatchError(f"no notification has the number {number}")
+    click.echo(f"notification {number} is in the outbox again as {added}")
+
+
+async def _replay(database: Database, number: int, robot: str) -> int | None:
+    try:
+        return await database.run(lambda store: records.replay(store, number, robot, time.time()))
+    finally:
+        await database.close()

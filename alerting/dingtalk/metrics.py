@@ -30,6 +30,9 @@ class BridgeMetrics:
         self._seconds = histogram(catalogue.MESSAGE_SECONDS, registry, _BUCKETS)
         self._blocked_until = gauge(catalogue.ROBOT_BLOCKED_UNTIL, registry)
         self._last_delivery = gauge(catalogue.LAST_DELIVERY, registry)
+        self._failing = gauge(catalogue.ROBOT_FAILING, registry)
+        self.last_results: dict[str, str] = {}
+        """By robot, how its last call went."""
 
     def show_robots(self, names: Iterable[str]) -> None:
         """Every series from zero on: Prometheus sees no increase in a counter that begins with 1."""
@@ -44,6 +47,12 @@ class BridgeMetrics:
     def count_call(self, name: str, result: str, seconds: float) -> None:
         """A call of the robot has ended."""
         self._messages.labels(name, result).inc()
+        before = self.last_results.get(name, DELIVERED)
+        if before not in {DELIVERED, result}:
+            self._failing.remove(name, before)
+        if result != DELIVERED:
+            self._failing.labels(name, result).set(1)
+        self.last_results[name] = result
         self._seconds.labels(name).observe(seconds)
 
     def count_invalid(self, name: str) -> None:

@@ -154,6 +154,8 @@ class BridgeSettings(Settings):
     outbox_password: SecretFile | None = Field(default=None, alias="outbox_password_file")
     keep: Annotated[Seconds, Field(gt=0)] = 90 * 86400.0
     """How long the ledger remembers what was delivered."""
+    webhook_token: Credential | None = Field(default=None, alias="webhook_token_file")
+    """What Alertmanager must send as `Authorization: Bearer ...`; certificates of clients are for --web.config.file."""
     alertmanagers: list[Annotated[str, AfterValidator(_web_url)]] = Field(default_factory=list)
     """Alertmanager's replicas: asked for what is active, and to silence."""
     watchdogs: dict[Name, WatchdogSettings] = Field(default_factory=dict)

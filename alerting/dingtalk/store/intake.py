@@ -50,6 +50,13 @@ def accept(connection: Connection, channel: str, notification: Notification, now
     return Receipt(number, f"{key} {turn}", known=False, waiting=True)
 
 
+def add(connection: Connection, channel: str, notification: Notification, now: float) -> int:
+    """Store a notification in any case, as a reminder of the same news if that is there; its number."""
+    key = ledger_key(channel, notification)
+    latest = _latest(connection, channel, key)
+    return _insert(connection, channel, key, 0 if latest is None else latest.turn + 1, notification, now)
+
+
 def record(connection: Connection, delivered: tuple[str, Notification, float]) -> None:
     """Note what was delivered while the store was out of order: channel, notification, and when."""
     channel, notification, at = delivered

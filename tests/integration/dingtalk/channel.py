@@ -71,9 +71,13 @@ class Channel:
         async with self.session.post(f"{self.bridge_url}/-/reload") as answer:
             return answer.status, await answer.text()
 
-    async def metrics(self) -> str:
-        async with self.session.get(f"{self.bridge_url}/metrics") as answer:
+    async def get(self, path: str) -> str:
+        """A page of the bridge."""
+        async with self.session.get(f"{self.bridge_url}{path}") as answer:
             return await answer.text()
+
+    async def metrics(self) -> str:
+        return await self.get("/metrics")
 
     @property
     def received(self) -> list[Received]:
