@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 
 from alerting.dingtalk.ledger import Entry
-from alerting.dingtalk.message import BODY_BYTES, LEAST_BODY_BYTES, Form, Message, Style, write
+from alerting.dingtalk.message import BODY_BYTES, LEAST_BODY_BYTES, NOTHING_MORE, Extras, Form, Message, Style, write
 from alerting.dingtalk.outlet import Outlet
 from alerting.dingtalk.payload import Notification
 from tapwatch.errors import DeliveryError, DeliveryReason
@@ -35,6 +35,7 @@ PASSING = frozenset(
 """Faults that pass by themselves; after most of them nobody knows whether the message arrived."""
 NOT_TAKEN = frozenset({DeliveryReason.BUSY, DeliveryReason.CONNECT, DeliveryReason.TLS})
 """Those of them after which it has not arrived, for sure."""
+_PLAINER = {Form.CARD: Form.MARKDOWN, Form.MARKDOWN: Form.TEXT, Form.TEXT: Form.BARE}
 FAIL_OVER = NOT_TAKEN | frozenset(
     {
         DeliveryReason.BAD_TOKEN,
@@ -59,8 +60,7 @@ def fall_back(style: Style, reason: DeliveryReason) -> Style | None:
         half = style.body_bytes // 2
         return replace(style, body_bytes=half) if half >= LEAST_BODY_BYTES else replace(style, form=Form.BARE)
     if reason is DeliveryReason.BAD_MESSAGE and style.form is not Form.BARE:
-        plainer = Form.TEXT if style.form is Form.MARKDOWN else Form.BARE
-        return replace(style, form=plainer, body_bytes=BODY_BYTES)
+        return replace(style, form=_PLAINER[style.form], body_bytes=BODY_BYTES)
     return None
 
 
@@ -71,30 +71,30 @@ class Delivery:
         self.outlet = outlet
         self._turn = asyncio.Lock()
 
-    async def deliver(self, notification: Notification, entry: Entry) -> int:
+    async def deliver(self, notification: Notification, entry: Entry, extras: Extras = NOTHING_MORE) -> int:
         """Return the number of messages sent, 0 for news that was delivered before, once DingTalk has taken all.
 
         Raises DeliveryError. What was delivered until then is in the ledger's entry and is not sent again.
         """
         async with self._turn:
-            return await self._send_all(notification, entry)
+            return await self._send_all(notification, entry, extras)
 
-    async def _send_all(self, notification: Notification, entry: Entry) -> int:
+    async def _send_all(self, notification: Notification, entry: Entry, extras: Extras) -> int:
         sent = 0
         while not entry.finished:
-            message = await self._send_next(notification, entry)
+            message = await self._send_next(notification, entry, extras)
             sent += 1
             entry.told += message.told
             entry.messages += 1
             entry.finished = entry.told == len(notification.alerts)
         return sent
 
-    async def _send_next(self, notification: Notification, entry: Entry) -> Message:
+    async def _send_next(self, notification: Notification, entry: Entry, extras: Extras) -> Message:
         """Send the next message in the best form that DingTalk takes."""
         style = Style(last=entry.messages >= MOST_MESSAGES - 1)
         while True:
             # Thousands of alerts take a moment to write up, which is nobody else's.
-            message = await asyncio.to_thread(write, notification, self.outlet.reader, style, entry.told)
+            message = await asyncio.to_thread(write, notification, self.outlet.reader, style, entry.told, extras)
             try:
                 await self._call_until_taken(message.encode(entry.message_id(style.form, style.body_bytes)))
             except DeliveryError as error:

@@ -8,12 +8,14 @@ from alerting.dingtalk.markup import harmless, web_address
 from alerting.dingtalk.message import (
     ANY_ID,
     MARKS,
+    NOTHING_MORE,
     RESOLVED_MARK,
-    TEMPLATES,
+    Extras,
     Form,
     Message,
     Reader,
     Style,
+    extra_values,
     most_that_fit,
     with_keyword,
 )
@@ -64,12 +66,12 @@ class Digest:
         return cls(sorted(latest.values(), key=lambda alert: alert.rank), truncated, url)
 
 
-def write_digest(digest: Digest, reader: Reader, style: Style) -> Message:
+def write_digest(digest: Digest, reader: Reader, style: Style, extras: Extras = NOTHING_MORE) -> Message:
     """The message; kinds that have no room within `style.body_bytes` are counted."""
-    kinds = list(_by_place_and_name(digest.alerts))
+    kinds, page = _by_place_and_name(digest.alerts), _Page(digest, reader, style, extras)
 
     def with_kinds(shown: int) -> Message:
-        return with_keyword(reader, lambda prefix: _render(digest, kinds, shown, reader, style, prefix))
+        return with_keyword(reader, lambda prefix: page.render(kinds, shown, prefix))
 
     if style.form is Form.BARE:
         return with_kinds(0)
@@ -106,27 +108,36 @@ def _line(alerts: Sequence[Alert], room: Room) -> Kind:
     )
 
 
-def _render(
-    digest: Digest, kinds: Sequence[Sequence[Alert]], shown: int, reader: Reader, style: Style, prefix: str
-) -> Message:
-    room, alerts = Room(style.body_bytes), digest.alerts
-    template = TEMPLATES.get_template("bare.j2" if style.form is Form.BARE else "digest.j2")
-    module = template.make_module(
-        {
-            "language": reader.language,
-            "form": style.form,
-            "prefix": prefix,
-            "marks": MARKS,
-            "resolved_mark": RESOLVED_MARK,
-            "worst": view(alerts[0], reader.time_zone, room),
-            "groups": [_line(kind, room) for kind in kinds[:shown]],
-            "kinds": len(kinds),
-            "firing": sum(alert.firing for alert in alerts),
-            "resolved": sum(not alert.firing for alert in alerts),
-            "critical": sum(alert.firing and alert.severity == "critical" for alert in alerts),
-            "left": sum(len(kind) for kind in kinds[shown:]),
-            "truncated": digest.truncated,
-            "all_url": web_address(digest.external_url, room.address),
-        }
-    )
-    return Message(style.form, str(getattr(module, "title", "")), str(module).strip("\n"), len(alerts))
+@dataclass(frozen=True)
+class _Page:
+    """What one message is made from."""
+
+    digest: Digest
+    reader: Reader
+    style: Style
+    extras: Extras
+
+    def render(self, kinds: Sequence[Sequence[Alert]], shown: int, prefix: str) -> Message:
+        """With so many of the kinds."""
+        room, alerts, reader, form = Room(self.style.body_bytes), self.digest.alerts, self.reader, self.style.form
+        title, text = reader.templates.render(
+            "bare.j2" if form is Form.BARE else "digest.j2",
+            {
+                "language": reader.language,
+                "form": form,
+                "prefix": prefix,
+                "marks": MARKS,
+                "resolved_mark": RESOLVED_MARK,
+                "worst": view(alerts[0], reader.time_zone, room),
+                "groups": [_line(kind, room) for kind in kinds[:shown]],
+                "kinds": len(kinds),
+                "firing": sum(alert.firing for alert in alerts),
+                "resolved": sum(not alert.firing for alert in alerts),
+                "critical": sum(alert.firing and alert.severity == "critical" for alert in alerts),
+                "left": sum(len(kind) for kind in kinds[shown:]),
+                "truncated": self.digest.truncated,
+                "all_url": web_address(self.digest.external_url, room.address),
+                **extra_values(self.extras, reader, form),
+            },
+        )
+        return Message(form, title, text, len(alerts), self.extras.mentions)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from alerting.dingtalk.message import words
 from alerting.dingtalk.payload import VERSION, Alert, Notification
 from alerting.dingtalk.settings import Language
+from alerting.dingtalk.templating import BUILT_IN
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def write_notice(notice: Notice, language: Language) -> Notification:
     alert = {
         "status": status,
         "labels": {"alertname": notice.name, "severity": notice.severity, **notice.labels},
-        "annotations": {"summary": words(language, macro, *arguments), "description": notice.description},
+        "annotations": {"summary": BUILT_IN.words(language, macro, *arguments), "description": notice.description},
         "startsAt": _moment(notice.starts_at),
         "endsAt": _moment(notice.ends_at or 0.0),
         "fingerprint": fingerprint,
@@ -55,7 +55,7 @@ def undelivered(alerts: list[Alert], language: Language) -> Notification:
                 "fingerprint": f"undelivered {alert.fingerprint}",  # so that this is not taken for their delivery
                 "annotations": {
                     **alert.annotations,
-                    "summary": words(language, "undelivered", alert.annotations.get("summary", "")),
+                    "summary": BUILT_IN.words(language, "undelivered", alert.annotations.get("summary", "")),
                 },
             }
         )

@@ -18,7 +18,7 @@ from alerting.dingtalk.ledger import Entry, seed_of
 from alerting.dingtalk.metrics import BridgeMetrics, OutboxMetrics
 from alerting.dingtalk.outlet import Outlet
 from alerting.dingtalk.payload import Notification
-from alerting.dingtalk.sender import Reports, Sender, Sending
+from alerting.dingtalk.sender import Attend, Reports, Sender, Sending
 from alerting.dingtalk.settings import BridgeSettings
 from alerting.dingtalk.store import intake, line, upkeep
 from alerting.dingtalk.store.database import Database
@@ -84,14 +84,14 @@ class Outbox:
             await self._last_words()
             await self.database.close()
 
-    def use(self, settings: BridgeSettings, pools: Mapping[str, Mapping[str, Outlet]]) -> None:
+    def use(self, settings: BridgeSettings, pools: Mapping[str, Mapping[str, Outlet]], attend: Attend) -> None:
         """From now on send by these robots: by channel, its own first, then those that stand in."""
         self._keep_seconds, self._robots_known = settings.keep, False
         self._metrics.show_robots(pools)
         for gone in self._senders.keys() - pools.keys():
             self._senders.pop(gone).stop()
         for channel, pool in pools.items():
-            sending = Sending(channel, self._process, pool, settings.timeout, self._clocks.unix)
+            sending = Sending(channel, self._process, pool, settings.timeout, self._clocks.unix, attend)
             if channel in self._senders:
                 self._senders[channel].sending = sending
             else:
@@ -116,7 +116,7 @@ class Outbox:
         receipt = await self.database.run(lambda store: intake.accept(store, channel, notification, now))
         if receipt.waiting:
             self._held[receipt.number] = _Held(channel, notification, Entry(seed_of(receipt.seed, channel)))
-        self._senders[channel].bell.set()
+        self.ring(channel)
         self._metrics.count_stored(channel, known=receipt.known)
         return receipt
 
@@ -129,6 +129,11 @@ class Outbox:
     def remember(self, channel: str, notification: Notification) -> None:
         """It was delivered directly; the store learns of it when it works again."""
         self._unrecorded.append((channel, notification, self._clocks.unix()))
+
+    def ring(self, channel: str) -> None:
+        """Something was stored for the channel."""
+        if channel in self._senders:
+            self._senders[channel].bell.set()
 
     def confirm(self, receipt: Receipt) -> None:
         """Alertmanager has heard that it is safe; written down soon."""

@@ -8,6 +8,7 @@ from alerting.dingtalk.message import Reader
 from alerting.dingtalk.ratelimit import RateBudget
 from alerting.dingtalk.robot import Robot
 from alerting.dingtalk.settings import RobotSettings
+from alerting.dingtalk.templating import BUILT_IN, Templates
 from tapwatch.errors import DeliveryError, DeliveryReason
 
 BAN_SECONDS = 300.0
@@ -27,10 +28,12 @@ class CallMeter:
 class Outlet:
     """One robot, as this process knows it."""
 
-    def __init__(self, name: str, settings: RobotSettings, robot: Robot, meter: CallMeter) -> None:
+    def __init__(
+        self, name: str, settings: RobotSettings, robot: Robot, meter: CallMeter, templates: Templates = BUILT_IN
+    ) -> None:
         self.name = name
         self.settings = settings
-        self.reader = Reader.of(settings)
+        self.reader = Reader.of(settings, templates)
         self.limit = settings.rate_limit
         self.budget = RateBudget(self.limit.messages, self.limit.per)
         """Of this process' own calls; with a store, what all replicas know comes first."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,10 +10,10 @@ import structlog
 from sqlalchemy import Connection
 
 from alerting.dingtalk.delivery import NOT_TAKEN, PASSING, backoff, fall_back
-from alerting.dingtalk.draft import draft
-from alerting.dingtalk.message import Style
+from alerting.dingtalk.draft import draft, first_style
+from alerting.dingtalk.message import Extras, Style
 from alerting.dingtalk.outlet import Outlet
-from alerting.dingtalk.plan import Pause, plan
+from alerting.dingtalk.plan import Batch, Pause, plan
 from alerting.dingtalk.settings import RateLimit
 from alerting.dingtalk.store import dispatch, line
 from alerting.dingtalk.store.database import Database
@@ -34,6 +34,7 @@ UNCERTAIN_SECONDS = 20.0
 """How long only the same robot is asked to take a message that may have arrived. Then another of the pool tells of the
 same alerts: rather twice than late."""
 
+Attend = Callable[[Batch], Awaitable[Extras]]
 Result = TypeVar("Result")
 Settlement = Callable[[Connection], list[Delivered]]
 """Writes down what became of a call; the notifications that are delivered by it."""
@@ -52,6 +53,8 @@ class Sending:
     """The longest call, in seconds."""
     clock: Callable[[], float]
     """Unix time."""
+    attend: Attend
+    """Finds what goes with a message."""
 
     @property
     def limit(self) -> RateLimit:
@@ -139,9 +142,11 @@ class Sender:
 
     async def _start(self, step: "_Step", found: Line) -> Dispatch | float:
         """Plan and write the next message; apart from the store, since a long line takes long to write up."""
-        message = await asyncio.to_thread(step.write, found)
-        if not isinstance(message, Draft):
-            return message
+        batch = await asyncio.to_thread(step.plan, found)
+        if not isinstance(batch, Batch):
+            return batch
+        extras = await step.sending.attend(batch)
+        message = await asyncio.to_thread(step.write, batch, extras)
         return await self._database.run(lambda store: step.start(store, message))
 
     async def _call(self, step: "_Step", found: Dispatch) -> Settlement:
@@ -180,14 +185,17 @@ class _Step:
             return _seconds(found, now)
         return found
 
-    def write(self, found: Line) -> Draft | float:
-        """The next message, or the seconds until there may be one."""
+    def plan(self, found: Line) -> Batch | float:
+        """What is next, or the seconds until there may be something."""
         now = self.sending.clock()
         batch = plan([Waiting.of(row) for row in found.rows], found.robots, self.sending.limit, now)
-        if isinstance(batch, Pause):
-            return _seconds(batch, now)
-        style = self.styles.get(batch.numbers, Style())
-        return draft(batch, self.sending.outlets[batch.robot].reader, style)
+        return _seconds(batch, now) if isinstance(batch, Pause) else batch
+
+    def write(self, batch: Batch, extras: Extras) -> Draft:
+        """The message."""
+        outlet = self.sending.outlets[batch.robot]
+        style = self.styles.get(batch.numbers) or first_style(extras, cards=outlet.settings.cards)
+        return draft(batch, outlet.reader, style, extras)
 
     def start(self, connection: Connection, message: Draft) -> Dispatch | float:
         """The call to make now, unless the world has changed while the message was written."""

@@ -11,9 +11,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from tapwatch.settings import Seconds, SecretFile, Settings, load
+from tapwatch.settings import RelativePath, Seconds, SecretFile, Settings, load
 
 Language = Literal["en", "zh-TW", "zh-CN"]
+Severity = Literal["critical", "warning", "info"]
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=100)]
 
 DINGTALK_URL = "https://oapi.dingtalk.com/robot/send"
 
@@ -84,6 +87,8 @@ def _database(address: object, info: ValidationInfo) -> URL:
     return url
 
 
+TimeZone = Annotated[str, AfterValidator(_known_time_zone)]
+
 Credential = Annotated[SecretFile, AfterValidator(_one_word)]
 """A robot's token or secret, in a file of its own."""
 
@@ -107,14 +112,13 @@ class RobotSettings(Settings):
     keywords: list[Annotated[str, Field(min_length=1, max_length=50)]] = Field(default_factory=list, max_length=10)
     """For a robot that is secured by keywords: one of them must stand in every message."""
     language: Language = "en"
-    time_zone: Annotated[str, AfterValidator(_known_time_zone)] = "UTC"
+    time_zone: TimeZone = "UTC"
     rate_limit: RateLimit = Field(default_factory=RateLimit)
+    cards: bool = False
+    """Whether a message with buttons is a card. A card rings nobody's phone, so what rings is no card."""
     pool: list[str] = Field(default_factory=list)
     """Robots that stand in, in this order, while this one is out of budget, muted or set up wrong. Usually more robots
     in the same group chat."""
-
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=100)]
 
 
 class WatchdogSettings(Settings):
@@ -131,13 +135,32 @@ class ReconcileSettings(Settings):
 
     receivers: Annotated[str, AfterValidator(_expression)] = "dingtalk.*"
     """A regular expression over the whole name of Alertmanager's receivers that come here."""
-    severities: list[Literal["critical", "warning", "info"]] = Field(default=["critical", "warning"])
+    severities: list[Severity] = Field(default=["critical", "warning"])
     after: Annotated[Seconds, Field(gt=0)] = 900.0
     """How long an alert may be active until it must have been delivered: longer than `group_wait`, `group_interval` and
     a mute of DingTalk together."""
     every: Annotated[Seconds, Field(gt=0)] = 60.0
     tell: list[str] = Field(default_factory=list)
     """Other robots that then tell of it, best in another group."""
+
+
+class ButtonSettings(Settings):
+    """Links in messages by which a person takes care of an alert, or silences it."""
+
+    key: Credential = Field(alias="key_file")
+    """Signs the links: `openssl rand -hex 32`; the same for all replicas."""
+    valid: Annotated[Seconds, Field(gt=0)] = 86400.0
+    """How long a link can be used."""
+
+
+class PictureSettings(Settings):
+    """A chart of the alert's expression in each message."""
+
+    prometheus: Annotated[str, AfterValidator(_web_url)]
+    """Where to ask for it."""
+    hours: Annotated[int, Field(ge=1, le=168)] = 3
+    deadline: Annotated[Seconds, Field(gt=0, le=3)] = 1.5
+    """The longest that a message waits for its chart."""
 
 
 class BridgeSettings(Settings):
@@ -161,6 +184,14 @@ class BridgeSettings(Settings):
     watchdogs: dict[Name, WatchdogSettings] = Field(default_factory=dict)
     """By the name in `POST /watchdog/NAME`."""
     reconcile: ReconcileSettings | None = None
+    public_url: Annotated[str, AfterValidator(_web_url)] = ""
+    """Where phones reach this bridge: for buttons and pictures."""
+    buttons: ButtonSettings | None = None
+    pictures: PictureSettings | None = None
+    people: RelativePath | None = None
+    """The file of people, teams and rotas."""
+    templates: RelativePath | None = None
+    """A folder whose files replace ours of the same names."""
 
     @property
     def database(self) -> URL | None:
@@ -198,6 +229,13 @@ class BridgeSettings(Settings):
     def _reconciling_has_both_sides(self) -> Self:
         if self.reconcile is not None and (self.outbox is None or not self.alertmanagers):
             raise ValueError("reconcile: needs outbox, which knows what was delivered, and alertmanagers")
+        return self
+
+    @model_validator(mode="after")
+    def _what_phones_open_has_an_address(self) -> Self:
+        for name in ("buttons", "pictures"):
+            if getattr(self, name) is not None and (self.outbox is None or not self.public_url):
+                raise ValueError(f"{name}: needs outbox, and public_url, where phones reach this bridge")
         return self
 
     @model_validator(mode="after")

@@ -9,6 +9,8 @@ from sqlalchemy.exc import IntegrityError
 
 from alerting.dingtalk.ledger import KEEP_SECONDS, SAME_NEWS_SECONDS
 from alerting.dingtalk.payload import Notification
+from alerting.dingtalk.store import incident
+from alerting.dingtalk.store.incident import Incident
 from alerting.dingtalk.store.schema import NotificationState, alerts, notifications
 
 _Latest = Row[int, str, int, str, float, float | None]
@@ -101,14 +103,44 @@ def _is_same_news(latest: _Latest, now: float) -> bool:
     return bool(now - latest.confirmed_at <= SAME_NEWS_SECONDS)
 
 
+def escalate(connection: Connection, found: Incident, now: float) -> int | None:
+    """Tell an incident again to those of the next level; None when another process does it."""
+    if not incident.raise_level(connection, found):
+        return None
+    level = found.level + 1
+    key = hashlib.sha256(f"{found.number} escalated {level} {found.opened_at}".encode()).hexdigest()
+    return _write(connection, _Entry(found.channel, key, 0, level, found.number), found.notification, now)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A notification's place in the ledger."""
+
+    channel: str
+    key: str
+    turn: int
+    level: int
+    incident: int | None
+
+
 def _insert(connection: Connection, channel: str, key: str, turn: int, notification: Notification, now: float) -> int:
+    number = incident.note(connection, channel, notification, now)
+    written = _write(connection, _Entry(channel, key, turn, 0, number), notification, now)
+    if number is not None and notification.status == "firing":
+        incident.point_to(connection, number, written)
+    return written
+
+
+def _write(connection: Connection, entry: _Entry, notification: Notification, now: float) -> int:
     worst_first = notification.worst_first
     result = connection.execute(
         insert(notifications)
         .values(
-            channel=channel,
-            key=key,
-            turn=turn,
+            channel=entry.channel,
+            key=entry.key,
+            turn=entry.turn,
+            level=entry.level,
+            incident_id=entry.incident,
             group_key=notification.group_key,
             status=notification.status,
             severity=worst_first[0].severity,

@@ -29,6 +29,9 @@ class Waiting:
     messages: int
     """Delivered ones."""
     received_at: float
+    level: int = 0
+    """Above 0: it rings those whom it is escalated to."""
+    incident: int | None = None
 
     @classmethod
     def of(cls, row: Row[*tuple[Any, ...]]) -> "Waiting":
@@ -40,6 +43,8 @@ class Waiting:
             row.told,
             row.messages,
             row.received_at,
+            row.level,
+            row.incident_id,
         )
 
     def entry(self, robot: str) -> Entry:
@@ -141,6 +146,8 @@ def in_line(connection: Connection, channel: str) -> Sequence[Row[*tuple[Any, ..
             columns.turn,
             columns.payload,
             columns.received_at,
+            columns.level,
+            columns.incident_id,
             func.count(told).label("told"),
             func.count(told.distinct()).label("messages"),
         )

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -42,6 +43,21 @@ class MessageState(StrEnum):
     """DingTalk has said no, for sure; its alerts are told by another message."""
 
 
+incidents = Table(  # what fires in a group, from its first alert until all are resolved
+    "incident",
+    metadata,
+    Column("id", _NUMBER, primary_key=True),
+    Column("channel", String(100), nullable=False),
+    Column("group_hash", String(64), nullable=False),
+    Column("notification_id", _NUMBER, nullable=False),  # the latest that fires
+    Column("opened_at", Double, nullable=False),  # or when it last became worse
+    Column("closed_at", Double),
+    Column("level", Integer, nullable=False, default=0),  # of those who are rung
+    Column("acknowledged_at", Double),
+    Column("acknowledged_by", String(60)),
+    Index("incident_open", "closed_at", "channel", "group_hash"),
+)
+
 notifications = Table(
     "notification",
     metadata,
@@ -58,6 +74,8 @@ notifications = Table(
     Column("state", String(10), nullable=False),
     Column("ended_at", Double),
     Column("reason", String(30)),  # of the last failure
+    Column("level", Integer, nullable=False, default=0),  # above 0: rings those whom it is escalated to
+    Column("incident_id", _NUMBER),
     UniqueConstraint("channel", "key", "turn", name="notification_is_the_same_news"),
     Index("notification_in_line", "state", "channel"),
     Index("notification_by_age", "received_at"),
@@ -119,4 +137,25 @@ heartbeats = Table(
     Column("name", String(100), primary_key=True),
     Column("heard_at", Double, nullable=False),
     Column("silent_since", Double),  # while its silence has been said
+)
+
+deeds = Table(  # what people did by the links in messages
+    "deed",
+    metadata,
+    Column("link", String(64), primary_key=True),  # the link's digest: each can be used once
+    Column("incident_id", _NUMBER, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("person", String(60), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("details", Text, nullable=False),
+    Index("deed_by_incident", "incident_id"),
+)
+
+pictures = Table(
+    "picture",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Index("picture_by_age", "made_at"),
 )
