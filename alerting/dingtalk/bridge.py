@@ -23,22 +23,22 @@ from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.delivery import Delivery
 from alerting.dingtalk.direct import DirectDelivery
 from alerting.dingtalk.escalation import Escalation
+from alerting.dingtalk.files import load_all
 from alerting.dingtalk.message import Reader
 from alerting.dingtalk.metrics import BridgeMetrics, OutboxMetrics, ReconcilerMetrics, WatchdogMetrics
 from alerting.dingtalk.outbox import Outbox
 from alerting.dingtalk.outlet import CallMeter, Outlet
 from alerting.dingtalk.payload import parse_notification
-from alerting.dingtalk.people import NOBODY, People, load_people
 from alerting.dingtalk.reception import Reception
 from alerting.dingtalk.reconcile import Reconciler
 from alerting.dingtalk.records import RobotState
 from alerting.dingtalk.robot import Robot
-from alerting.dingtalk.settings import BridgeSettings, Language, RobotSettings, load_settings
+from alerting.dingtalk.settings import BridgeSettings, Language, RobotSettings
 from alerting.dingtalk.store import picture
 from alerting.dingtalk.store.database import Database
 from alerting.dingtalk.templating import Templates
 from alerting.dingtalk.watchdog import Watch
-from tapwatch.errors import Faults, StoreError
+from tapwatch.errors import StoreError
 from tapwatch.web import Service, own_registry
 
 log = structlog.get_logger()
@@ -61,7 +61,7 @@ class Bridge:
     def __init__(self, config_file: Path, clocks: Clocks | None = None) -> None:
         """Read the settings; raises ConfigError."""
         self._file = config_file
-        self._settings, self._people = _load(config_file)
+        self._settings, self._people = load_all(config_file)
         self._clocks = clocks or Clocks()
         self._session: aiohttp.ClientSession | None = None
         self._ways: Mapping[str, _Way] = {}
@@ -103,7 +103,7 @@ class Bridge:
 
         A robot whose settings have not changed keeps what it knows of its rate limit. Another outbox needs a restart.
         """
-        old, (self._settings, self._people) = self._settings, _load(self._file)
+        old, (self._settings, self._people) = self._settings, load_all(self._file)
         if self._settings.database != old.database:
             log.warning("settings.restart_needed", setting="outbox", file=str(self._file))
         self._apply()
@@ -264,23 +264,6 @@ class Bridge:
         if any(alert.firing for alert in notification.alerts):
             self._watch.hear(name)
         return web.Response(text="heard\n")
-
-
-def _load(file: Path) -> tuple[BridgeSettings, People]:
-    """The settings and what they name; raises ConfigError with every fault of all files."""
-    faults = Faults()
-    settings, people = None, NOBODY
-    with faults.collect():
-        settings = load_settings(file)
-    if settings is not None and settings.people is not None:
-        with faults.collect():
-            people = load_people(settings.people)
-    if settings is not None:
-        faults.add(*Templates(settings.templates).faults())
-    faults.raise_if_any()
-    if settings is None:
-        raise TypeError("settings without faults are settings")
-    return settings, people
 
 
 def _is_heard(request: web.Request) -> bool:

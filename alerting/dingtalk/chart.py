@@ -1,6 +1,7 @@
 """The picture: lines over the last hours with the threshold, drawn without a display. Runs in a worker process."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -46,7 +47,9 @@ def draw(picture: Picture) -> bytes:
     if len(picture.lines) > 1:
         axes.legend(fontsize="x-small", frameon=False)
     content = io.BytesIO()
-    figure.savefig(content, format="png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a font without a name's characters shows boxes
+        figure.savefig(content, format="png")
     return content.getvalue()
 
 
@@ -59,4 +62,5 @@ def prepare() -> None:
     """What takes long the first time: fonts."""
     mpl.rcParams["font.sans-serif"] = _FAMILIES
     mpl.rcParams["axes.unicode_minus"] = False
+    mpl.rcParams["text.parse_math"] = False  # a dollar in a name is a dollar
     draw(Picture([("", [(0.0, 0.0), (60.0, 1.0)])], None, 0.0, "UTC"))

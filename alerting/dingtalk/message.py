@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from alerting.dingtalk.markup import web_address
@@ -210,6 +211,7 @@ class _Text:
     def render(self, shown: int, prefix: str) -> Message:
         """With so many of the alerts."""
         title, text = self.reader.templates.render(template_of(self.style.form), self.values(shown, prefix))
+        title = title or text.partition("\n")[0]  # DingTalk takes no message without one
         told = len(self.alerts) if self._ends(shown) else shown
         buttons = buttons_of(self.extras, self.reader, self.style.form)
         return Message(self.style.form, title, text, told, self.extras.mentions, buttons)
@@ -237,8 +239,19 @@ class _Text:
             "left": len(alerts) - shown if ends else 0,
             "truncated": self.notification.truncated_alerts if ends else 0,
             "all_url": web_address(self.notification.external_url, room.address),
+            "silence_url": "" if self.extras.buttons or not ends else self._silence_url(room.address),
             **extra_values(self.extras, self.reader, self.style.form),
         }
+
+    def _silence_url(self, longest: int) -> str:
+        """Alertmanager's own page, filled in for what all firing alerts have in common."""
+        first, *others = [alert.labels for alert in self.alerts if alert.firing] or [{}]
+        shared = {name for name, value in first.items() if all(one.get(name) == value for one in others)}
+        common = [f'{name}="{first[name]}"' for name in sorted(shared)]
+        if not common:
+            return ""
+        query = quote("{" + ",".join(common) + "}", safe="")
+        return web_address(f"{self.notification.external_url}/#/silences/new?filter={query}", longest)
 
 
 def sample_values(notification: Notification, reader: Reader, style: Style, extras: Extras) -> dict[str, object]:

@@ -29,7 +29,7 @@ def _mobile(number: SecretStr) -> SecretStr:
 
 def _clock(text: object) -> dt.time:
     try:
-        return dt.time.fromisoformat(str(text))
+        return dt.time.fromisoformat(text if isinstance(text, str) else "")  # YAML reads a bare 10:30 as 630
     except ValueError:
         raise ValueError('must be a time of day in quotes, as "09:00"') from None
 

@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 _ENVIRONMENT = Environment(
     loader=PackageLoader("alerting.dingtalk.pages", ""),
@@ -21,13 +22,21 @@ _HEADERS = {
 }
 
 
+def _style() -> str:
+    return files(__name__).joinpath("style.css").read_text(encoding="utf-8")
+
+
+def render(template: str, **values: object) -> str:
+    """A page's HTML, with the style in it when it asks for it."""
+    return _ENVIRONMENT.get_template(template).render(style=Markup(_style()), **values)  # noqa: S704 - our own file
+
+
 def page(template: str, status: int = 200, **values: object) -> web.Response:
     """A page; whatever others wrote is shown as text."""
-    text = _ENVIRONMENT.get_template(template).render(values)
+    text = render(template, **values)
     return web.Response(status=status, text=text, content_type="text/html", headers=_HEADERS)
 
 
 async def style(_request: web.Request) -> web.Response:
     """GET /style.css."""
-    text = files(__name__).joinpath("style.css").read_text(encoding="utf-8")
-    return web.Response(text=text, content_type="text/css", headers=_HEADERS | {"Cache-Control": "max-age=3600"})
+    return web.Response(text=_style(), content_type="text/css", headers=_HEADERS | {"Cache-Control": "max-age=3600"})
