@@ -22,6 +22,7 @@ LEAST_BODY_BYTES = 5_000
 RESOLVED_MARK = "✅"
 
 MARKS = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
+_TITLE = 100
 _ALERT_BYTES = 50
 """Less than the shortest that is said of an alert: more than so many need not be tried."""
 ANY_ID = "0" * 32
@@ -112,7 +113,8 @@ class Message:
 
     def encode(self, message_id: str) -> bytes:
         """The request's body, UTF-8. Non-ASCII stays as it is, since escaping doubles Chinese."""
-        content = {"title": self.title, "text": self.text}
+        title = self.title or self.text.strip().partition("\n")[0][:_TITLE]  # DingTalk takes none without one
+        content = {"title": title, "text": self.text}
         match self.form:
             case Form.CARD:
                 buttons = [{"title": title, "actionURL": url} for title, url in self.buttons]
@@ -211,7 +213,6 @@ class _Text:
     def render(self, shown: int, prefix: str) -> Message:
         """With so many of the alerts."""
         title, text = self.reader.templates.render(template_of(self.style.form), self.values(shown, prefix))
-        title = title or text.partition("\n")[0]  # DingTalk takes no message without one
         told = len(self.alerts) if self._ends(shown) else shown
         buttons = buttons_of(self.extras, self.reader, self.style.form)
         return Message(self.style.form, title, text, told, self.extras.mentions, buttons)
