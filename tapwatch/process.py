@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from tapwatch.web import Address, Service, serve
 
 EXIT_FAILED = 1
 EXIT_BAD_CONFIG = 2
+
+_GARBAGE_THRESHOLDS = 5_000, 10, 200
+"""Each collection of the oldest generation walks through all that is known of a large fleet, and everybody waits."""
 
 
 class AddressType(click.ParamType[Address]):
@@ -160,4 +164,6 @@ def run(options: ProcessOptions, build: Callable[[], Service]) -> None:
     if options.config_check:
         click.echo(f"{options.config_file or 'the defaults'}: good")
         return
+    gc.freeze()  # the program itself needs no walk
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
     asyncio.run(serve(service, options.listen_address, options.web_config_file))

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy import Connection
 
 from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.direct import DirectDelivery
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 ROUND_SECONDS = 1.0
 """Between two looks at the store."""
 PRUNE_SECONDS = 600.0
+MOST_AT_ONCE = 20
+"""Notifications stored in one transaction."""
 MOST_UNRECORDED = 10_000
 _STOP_SECONDS = 6.0
 
@@ -42,6 +45,30 @@ class _Held:
     channel: str
     notification: Notification
     entry: Entry
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """A notification that is to be stored."""
+
+    channel: str
+    notification: Notification
+    at: float
+    receipt: asyncio.Future[Receipt]
+
+    def succeed(self, receipt: Receipt) -> None:
+        """It is safe."""
+        if not self.receipt.done():  # whoever brought it may be gone
+            self.receipt.set_result(receipt)
+
+    def fail(self, error: StoreError) -> None:
+        """It is not stored."""
+        if not self.receipt.done():
+            self.receipt.set_exception(StoreError(str(error)))
+
+
+def _accept_all(connection: Connection, arrived: Sequence[_Arrival]) -> list[Receipt]:
+    return [intake.accept(connection, one.channel, one.notification, one.at) for one in arrived]
 
 
 class Outbox:
@@ -68,6 +95,8 @@ class Outbox:
         self._unconfirmed: set[int] = set()
         self._senders: dict[str, Sender] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._arrivals: deque[_Arrival] = deque()
+        self._storing: asyncio.Task[None] | None = None
         self._robots_known = False
         self._prune_at = 0.0
 
@@ -110,15 +139,33 @@ class Outbox:
         task.add_done_callback(self._tasks.discard)
 
     async def accept(self, channel: str, notification: Notification) -> Receipt:
-        """Return when the notification is safe; raises StoreError."""
-        await self._know_robots()
-        now = self._clocks.unix()
-        receipt = await self.database.run(lambda store: intake.accept(store, channel, notification, now))
+        """Return when the notification is safe; raises StoreError.
+
+        What comes while the store is busy is stored together: a storm costs few transactions.
+        """
+        arrival = _Arrival(channel, notification, self._clocks.unix(), asyncio.get_running_loop().create_future())
+        self._arrivals.append(arrival)
+        if self._storing is None or self._storing.done():
+            self._storing = asyncio.create_task(self._store_arrivals(), name="intake")
+        receipt = await arrival.receipt
         if receipt.waiting:
             self._held[receipt.number] = _Held(channel, notification, Entry(seed_of(receipt.seed, channel)))
         self.ring(channel)
         self._metrics.count_stored(channel, known=receipt.known)
         return receipt
+
+    async def _store_arrivals(self) -> None:
+        while self._arrivals:
+            arrived = [self._arrivals.popleft() for _ in range(min(len(self._arrivals), MOST_AT_ONCE))]
+            try:
+                await self._know_robots()
+                receipts = await self.database.run(functools.partial(_accept_all, arrived=arrived))
+            except StoreError as error:
+                for one in arrived:
+                    one.fail(error)
+            else:
+                for one, receipt in zip(arrived, receipts, strict=True):
+                    one.succeed(receipt)
 
     async def _know_robots(self) -> None:
         if not self._robots_known:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -67,10 +68,15 @@ class Notification(_Payload):
     truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0)] = 0
     alerts: list[Alert]
 
-    @property
+    @cached_property
     def worst_first(self) -> list[Alert]:
         """The alerts in the order in which people should read of them, the same at every try."""
         return sorted(self.alerts, key=lambda alert: alert.rank)
+
+    @cached_property
+    def fingerprints(self) -> frozenset[str]:
+        """Of all alerts."""
+        return frozenset(alert.fingerprint for alert in self.alerts)
 
     @property
     def key(self) -> str:

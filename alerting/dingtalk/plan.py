@@ -65,7 +65,7 @@ def _superseded(waiting: Sequence[Waiting]) -> dict[int, int]:
     found = {}
     for one in reversed(waiting):
         later = latest.setdefault(one.notification.group_key, one)
-        if later is not one and one.fingerprints <= later.fingerprints:
+        if later is not one and one.notification.fingerprints <= later.notification.fingerprints:
             found[one.number] = later.number
     return found
 

@@ -1,7 +1,9 @@
 """A dispenser's address: one string that names the gateway, or the serial line, and the unit behind it."""
 
+import posixpath
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -19,6 +21,7 @@ USUAL_PORTS: dict[Transport, int] = {"tcp": 502, "tls": 802}
 """Registered for Modbus TCP and for Modbus/TCP Security; RTU over TCP has none."""
 
 _NETWORK = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
+_NUMERIC = re.compile(r"[0-9.]+")
 _SERIAL = re.compile(r"(?P<device>/[A-Za-z0-9._/+:-]+)(?:\?(?P<options>.*))?")
 _UNIT = re.compile(r"(?P<gateway>.*)/(?P<unit>[0-9]{1,3})")
 
@@ -118,7 +121,23 @@ def _parse_network(whole: str, transport: Transport, text: str) -> Gateway:
     port = int(match["port"] or usual or 0)
     if not 0 < port <= LARGEST_PORT:
         raise ValueError(f"{whole!r}: port {port} is not between 1 and {LARGEST_PORT}")
-    return Gateway(transport, match["host"].strip("[]"), port)
+    try:
+        host = _one_spelling(match["host"].strip("[]"))
+    except ValueError as error:
+        raise ValueError(f"{whole!r}: {error}; {_RIGHT}") from error
+    return Gateway(transport, host, port)
+
+
+def _one_spelling(host: str) -> str:
+    """The same for each way to write an address or a name; raises ValueError for what only looks like an address.
+
+    Resolvers take 1 for 0.0.0.1, and 10.7 for 10.0.0.7.
+    """
+    if ":" not in host and not _NUMERIC.fullmatch(host):
+        return host.lower()
+    address = ip_address(host)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
 
 
 def _parse_serial(whole: str, text: str) -> Gateway:
@@ -133,4 +152,5 @@ def _parse_serial(whole: str, text: str) -> Gateway:
         if value not in _OPTIONS[name]:
             raise ValueError(f"{whole!r}: {name} {value!r} is not one of {', '.join(_OPTIONS[name])}")
         settings[name] = value if name == "parity" else int(value)
-    return Gateway("serial", match["device"], 0, SerialSettings(**settings))
+    device = posixpath.normpath("/" + match["device"].lstrip("/"))
+    return Gateway("serial", device, 0, SerialSettings(**settings))

@@ -112,8 +112,8 @@ def _open_serial(gateway: Gateway, settings: SerialSettings, listener: Listener)
             exclusive=True,
         )
     except (OSError, ValueError) as error:  # pyserial's own error is an OSError
-        raise PollError(PollReason.CONNECT, f"{gateway.host} cannot be opened: {error}") from error
-    port.reset_input_buffer()
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+        raise PollError(PollReason.CONNECT, f"{gateway.host} cannot be opened: {reason}") from error
     return _SerialLine(port, listener)
 
 

@@ -77,7 +77,7 @@ class ValueDecoder:
         self.first_slot = first_slot
         self.last_slot = first_slot + len(self.slots)
         self._nothing: tuple[None, ...] = (None,) * len(self.slots)
-        self._to_number = _scaling(value.scale, value.offset)
+        self._to_number = _scaling(value.scale)
         self._known: dict[float | str, Rendered] = {}
         self._keeps = value.width == 1 and not words.is_float(value.type) and value.exponent is None
 
@@ -132,6 +132,7 @@ class ValueDecoder:
             if exponent is None or abs(exponent) > _LARGEST_EXPONENT:
                 return self._discard(Discarded.NOT_AVAILABLE)
             result = result * 10**exponent if exponent >= 0 else result / 10**-exponent
+        result += value.offset
         if math.isinf(result) or (value.range is not None and not value.range[0] <= result <= value.range[1]):
             return self._discard(Discarded.OUT_OF_RANGE)
         return Rendered((floatToGoString(result),))  # type: ignore[no-untyped-call]  # prometheus-client's
@@ -281,10 +282,10 @@ def _part(number: int, bits: tuple[int, int], *, signed: bool) -> int:
     return part - (1 << size) if signed and part >> size - 1 else part
 
 
-def _scaling(scale: float, offset: float) -> Callable[[float], float]:
-    """Times the scale, plus the offset, rounded as people write it: 653 at 0.1 is 65.3, not 65.30000000000001."""
+def _scaling(scale: float) -> Callable[[float], float]:
+    """Times the scale, rounded as people write it: 653 at 0.1 is 65.3, not 65.30000000000001."""
     divisor = 1 / scale if 0 < abs(scale) < 1 else 0
     if divisor and math.isclose(divisor, round(divisor)):
         whole = round(divisor)
-        return (lambda number: number / whole + offset) if offset else (lambda number: number / whole)
-    return (lambda number: number * scale + offset) if offset else (lambda number: number * scale)
+        return lambda number: number / whole
+    return lambda number: number * scale

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from exporters.dispenser.address import DeviceAddress
 from exporters.dispenser.cost import CostModel, cost_model
 from exporters.dispenser.decode import Discarded, ReadDecoder
-from exporters.dispenser.framing import FUNCTIONS, Question, RefusedError
+from exporters.dispenser.framing import FUNCTIONS, GarbledError, Question, RefusedError
 from exporters.dispenser.learned import Learned, halves
 from exporters.dispenser.line import Line, LineMetrics, Terms
 from exporters.dispenser.module import Module, Plan
@@ -29,8 +29,10 @@ _MOST_REFUSALS = 8
 """A device that refused so many requests and answered none is not asked further in this probe."""
 _SILENT = frozenset((PollReason.TIMEOUT, PollReason.GARBLED))
 
-_TRIAL_SECONDS = 60.0
-"""How long a trial waits for a moment when nobody else asks."""
+_TRIAL_SECONDS = 10.0
+"""How long a trial waits for a moment when nobody else asks, and then for its turn among the others."""
+_LULL_SECONDS = 0.5
+"""A pause after the neighbours' answers that makes it likely that they will not ask for a while."""
 _ALWAYS: frozenset[Refresh] = frozenset({"always"})
 
 _arrivals = count()
@@ -50,6 +52,8 @@ class Device:
         self.patience = Patience()
         self.breaker = Breaker()
         self.learned = Learned(traits, now)
+        self.used = 0.0
+        """When somebody asked for it last, by the event loop's clock."""
         self._last = Probe(module, module.decoder.reading())
         self._last_at = float("-inf")
         self._read_at: dict[Refresh, float] = {}
@@ -114,8 +118,15 @@ class Device:
     def _start_trial(self) -> None:
         """Ask a suspended unit whether it is back, when its time has come; no scrape waits for it."""
         if self._trial is None and not self.breaker.is_open(now()):
-            self._trial = asyncio.create_task(_Attempt(self, self.limit + _TRIAL_SECONDS, explains=False).knock())
+            self._trial = asyncio.create_task(self._try_again())
             self._trial.add_done_callback(lambda _: setattr(self, "_trial", None))
+
+    async def _try_again(self) -> None:
+        for lull in (_LULL_SECONDS, 0.0):  # on a line that never rests the unit has to be heard, too
+            with suppress(PollError):
+                await _Attempt(self, self.limit + _TRIAL_SECONDS, explains=False).knock(lull)
+            if self.breaker.is_open(now()) or not self.breaker.on_trial:
+                return
 
     @property
     def trial_patience(self) -> float:
@@ -162,7 +173,7 @@ class _Attempt:
             await self._read_all(plan.reads)
         except PollError as error:
             result.error = error
-            if error.reason in _SILENT and not self._turn[0]:  # a trial's end is noted already
+            if _is_silence(error) and not self._turn[0]:  # a trial's end is noted already
                 device.breaker.note_silence(error, now())
         if result.error is None and not self._answers:
             result.error = self._refusal
@@ -180,22 +191,25 @@ class _Attempt:
         result.seconds = now() - self._started
         return result
 
-    async def knock(self) -> None:
-        """Only find out whether the unit answers again."""
-        with suppress(PollError):
-            await self._knock(self._plan())
+    async def knock(self, lull: float) -> None:
+        """Only find out whether the unit answers again, or raise PollError.
 
-    async def _knock(self, plan: Plan) -> None:
-        """Ask a silent unit a short question, when nobody else wants to. Raises PollError unless it answers."""
+        Without a `lull` it takes its turn among the others; else it waits for so many seconds without a question.
+        """
+        self._turn = int(lull > 0), self._turn[1]
+        await self._knock(self._plan(), lull)
+
+    async def _knock(self, plan: Plan, lull: float = 0.0) -> None:
+        """Ask a silent unit a short question. Raises PollError unless it answers."""
         breaker, first = self._device.breaker, plan.reads[0].read.start
         try:
-            await self._ask_once(Read(first, 1, ()), self._device.trial_patience)
+            await self._ask_once(Read(first, 1, ()), self._device.trial_patience, lull)
         except RefusedError as error:
             if error.code == _TARGET_SILENT:
                 breaker.note_silence(_silent_behind_its_gateway(error), now())
                 raise
         except PollError as error:
-            if error.reason in _SILENT:
+            if _is_silence(error):
                 breaker.note_silence(error, now())
             raise
         self._turn = 0, self._turn[1]
@@ -319,15 +333,14 @@ class _Attempt:
     def _patience(self, read: Read) -> float:
         return self._device.patience.seconds((read.start, read.count), self._device.limit)
 
-    async def _ask_once(self, read: Read, patience: float) -> tuple[bytes, float]:
+    async def _ask_once(self, read: Read, patience: float, lull: float = 0.0) -> tuple[bytes, float]:
         device = self._device
         traits = device.module.map.traits
         question = Question(device.unit, FUNCTIONS[read.start.space], read.start.number, read.count)
         on_wire = device.cost.seconds(read.start.space, read.count)
         self._result.requests += 1
-        terms = Terms(
-            self._turn, self._deadline, patience + on_wire, device.limit + on_wire, traits.idle, traits.in_flight
-        )
+        waits = patience + on_wire, device.limit + on_wire
+        terms = Terms(self._turn, self._deadline, *waits, traits.idle, lull, traits.in_flight)
         return await device.line.ask(question, terms)
 
     def _decode(self) -> None:
@@ -339,6 +352,11 @@ class _Attempt:
             decoder.decode(raw, reading)
             if self._explains:
                 self._result.decoded += decoder.explain(raw, reading)
+
+
+def _is_silence(error: PollError) -> bool:
+    """Whether time was lost in waiting; a device that garbles its answers at once keeps nobody waiting."""
+    return error.reason in _SILENT and not isinstance(error, GarbledError)
 
 
 def _silent_behind_its_gateway(error: RefusedError) -> PollError:

@@ -69,8 +69,7 @@ class Exporter:
         Probes in flight end with the settings they began with, and connections are kept.
         """
         before, self._state = self._state, State.load(self._file, self._state)
-        if self._state.settings != before.settings:
-            self._fleet.forget_devices()
+        self._fleet.use(self._state, before)
         self._size.set(len(self._state.inventory.dispensers))
 
     async def answer_discovery(self, _request: web.Request) -> web.Response:

@@ -38,17 +38,21 @@ class Fleet:
         key = address.unit, id(module)
         if key not in kept.devices:
             kept.devices[key] = Device(address.unit, module, kept.line, state.settings.timeout)
-        return kept.devices[key]
+        device = kept.devices[key]
+        device.used = kept.used
+        return device
 
     def has_neighbours(self, gateway: Gateway) -> bool:
         """Whether several units were asked for behind a gateway."""
         kept = self._kept.get(gateway)
         return kept is not None and len({unit for unit, _ in kept.devices}) > 1
 
-    def forget_devices(self) -> None:
-        """After a reload: what was learned by other settings is not to be used; the connections stay."""
+    def use(self, state: State, before: State) -> None:
+        """After a reload: what was learned by other settings or maps is not to be used; the connections stay."""
+        modules = {id(one) for one in state.modules.values()} if state.settings == before.settings else set()
         for kept in self._kept.values():
-            kept.devices.clear()
+            kept.line.use(state.settings.timeout, state.tls)
+            kept.devices = {key: device for key, device in kept.devices.items() if key[1] in modules}
 
     def close(self) -> None:
         """Close all lines."""
@@ -71,3 +75,5 @@ class Fleet:
         for gateway in [one for one, kept in self._kept.items() if now - kept.used > _IDLE_SECONDS]:
             if not self._kept[gateway].line.busy:
                 self._kept.pop(gateway).line.close()
+        for kept in self._kept.values():
+            kept.devices = {key: one for key, one in kept.devices.items() if now - one.used <= _IDLE_SECONDS}

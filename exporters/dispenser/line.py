@@ -59,6 +59,8 @@ class Terms:
     """The same after one that was not: the gateway may still be waiting for that one's unit."""
     rest: float = 0.0
     """How long the gateway is left alone before."""
+    lull: float = 0.0
+    """How long nobody must have been asked anything, since this question came."""
     in_flight: InFlight = 1
 
 
@@ -116,6 +118,7 @@ class Line:
         self._framing: TcpFraming | RtuFraming = TcpFraming()
         self._connection: Connection | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._connecting_since = 0.0
         self._queue: list[_Ask] = []
         self._arrivals = count()
         self._number = random.randrange(_NUMBERS)  # noqa: S311 - so that a restart does not repeat the last numbers
@@ -144,6 +147,10 @@ class Line:
         if not ask.sent and not ask.answer.done():
             ask.timer = loop.call_at(terms.deadline, self._give_up, ask)
         return await ask.answer
+
+    def use(self, connect_seconds: float, tls: ssl.SSLContext) -> None:
+        """Open the next connections so; one that is open stays."""
+        self._connect_seconds, self._tls = connect_seconds, tls
 
     def close(self) -> None:
         """Close the connection; whoever still waits is told so."""
@@ -206,7 +213,7 @@ class Line:
             rest = max(rest, self.gateway.serial.silence_seconds)
         if not self._framing.numbered and self._last_shape in {ask.question.shape, _REFUSED}:
             rest = max(rest, _QUIET_SECONDS)
-        return self._heard + rest
+        return max(self._heard + rest, max(self._heard, ask.queued) + ask.terms.lull)
 
     def _send(self, ask: _Ask, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
@@ -323,7 +330,7 @@ class Line:
         else:
             ask.fail(GarbledError(f"an older answer may still be on the way, and to find out is refused: {error}"))
 
-    def _fail_all_for(self, error: PollError, ask: _Ask) -> None:
+    def _fail_all_for(self, error: GarbledError, ask: _Ask) -> None:
         """An answer was wrong beyond doubt: nothing that comes over this connection can be trusted."""
         self.window.shrink()
         ask.fail(error)
@@ -352,12 +359,13 @@ class Line:
         if waited < ask.terms.patience and waited < ask.sent - ask.queued:
             return self._too_busy()
         if self._heard_bytes:
-            return GarbledError(f"{self._heard_bytes} bytes came, but no valid answer to the question")
+            return PollError(PollReason.GARBLED, f"{self._heard_bytes} bytes came, but no valid answer to the question")
         return PollError(PollReason.TIMEOUT, "no answer in time")
 
     def _give_up(self, ask: _Ask) -> None:
         """The deadline came before the question's turn."""
-        if self._connecting is not None:
+        now = asyncio.get_running_loop().time()
+        if self._connecting is not None and now - self._connecting_since > (now - ask.queued) / 2:
             ask.fail(PollError(PollReason.CONNECT, f"{self.gateway} did not accept a connection in time"))
         else:
             ask.fail(self._too_busy())
@@ -379,16 +387,17 @@ class Line:
         ask.timer = asyncio.get_running_loop().call_at(ask.terms.deadline, self._give_up, ask)
         heapq.heappush(self._queue, ask)
 
-    def _fail_outstanding(self, error: PollError) -> None:
+    def _fail_outstanding(self, error: GarbledError) -> None:
         for ask in self._outstanding.values():
-            ask.fail(PollError(error.reason, str(error)))
+            ask.fail(GarbledError(str(error)))
         self._outstanding.clear()
 
     # The connection.
 
     def _start_connecting(self) -> None:
         if self._connecting is None:
-            self._connecting = asyncio.get_running_loop().create_task(self._connect())
+            loop = asyncio.get_running_loop()
+            self._connecting, self._connecting_since = loop.create_task(self._connect()), loop.time()
 
     async def _connect(self) -> None:
         error: PollError | None = None

@@ -85,4 +85,4 @@ def _shown(one: Decoded, text: str) -> str:
     """Yes or no for a state, and numbers as people write them."""
     if one.value.bits is not None or one.value.enum is not None:
         return "yes" if float(text) else "no"
-    return f"{one.value.value_label}={text}" if one.value.value_label else f"{float(text):.10g}"
+    return f"{one.value.value_label}={text}" if one.value.value_label else f"{float(text):.15g}"

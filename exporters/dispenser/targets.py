@@ -11,8 +11,8 @@ from exporters.dispenser.address import Gateway
 
 Network = IPv4Network | IPv6Network
 
-_SERIAL_DEVICE = re.compile(r"/dev/(tty[A-Z]+[0-9]+|pts/[0-9]+|serial/by-(id|path)/[^/]+)")
-"""Opening another device file than a serial line's can do harm: a watchdog's restarts the machine."""
+_SERIAL_DEVICE = re.compile(r"/dev/(tty[A-Z]+[0-9]+|serial/by-(id|path)/[^/]+)")
+"""Opening another device file can do harm: a watchdog's restarts the machine, a terminal's takes its keystrokes."""
 
 
 @dataclass(frozen=True)

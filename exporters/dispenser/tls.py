@@ -1,5 +1,6 @@
 """Modbus/TCP Security: how `tls://` gateways are spoken to. Certificates and host names are always verified."""
 
+import errno
 import ssl
 from typing import Self
 
@@ -31,9 +32,14 @@ def client_context(settings: TlsSettings, place: str) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
         if settings.cert_file is not None:
-            context.load_cert_chain(settings.cert_file, settings.key_file)
+            context.load_cert_chain(settings.cert_file, settings.key_file, _refuse_passphrase)
     except (ssl.SSLError, OSError) as error:
         files = ", ".join(str(one) for one in (settings.ca_file, settings.cert_file, settings.key_file) if one)
         reason = error.strerror or error.__class__.__name__
         raise ConfigError([Fault(place, None, "", f"cannot be used ({files}): {reason}")]) from error
     return context
+
+
+def _refuse_passphrase() -> str:
+    """Without it OpenSSL would ask on the terminal, and wait."""
+    raise OSError(errno.EACCES, "the key has a passphrase; right would be a key without one")

@@ -50,6 +50,7 @@ class Breaker:
         """How it failed last, since it answered last."""
         self._failures = 0
         self._until = 0.0
+        self._suspension = _FIRST_SUSPENSION
 
     def is_open(self, now: float) -> bool:
         """Whether the unit must not be asked now."""
@@ -67,12 +68,12 @@ class Breaker:
 
     def note_success(self) -> None:
         """It answered."""
-        self.error, self._failures, self._until = None, 0, 0.0
+        self.error, self._failures, self._until, self._suspension = None, 0, 0.0, _FIRST_SUSPENSION
 
     def note_silence(self, error: PollError, now: float) -> None:
         """It did not answer in time."""
         self.error = error
         self._failures += 1
         if self._failures >= _FAILURES_TO_SUSPEND:
-            times = self._failures - _FAILURES_TO_SUSPEND
-            self._until = now + min(_FIRST_SUSPENSION * 2**times, _LONGEST_SUSPENSION)
+            self._until = now + self._suspension
+            self._suspension = min(2 * self._suspension, _LONGEST_SUSPENSION)

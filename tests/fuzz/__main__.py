@@ -30,7 +30,7 @@ def main(cases: int, seconds: int, seed: int) -> None:
             memory.note(f"{number} streams, {found} right answers found, {time.monotonic() - started:.0f} s")
     for transport in ("tcp", "rtu+tcp"):
         ends = asyncio.run(_wild(seed, transport, seconds, memory))
-        click.echo(f"{transport}: {dict(ends)}, no wrong value")
+        click.echo(f"{transport}: {_counts(ends)}, no wrong value")
     memory.check()
 
 
@@ -41,8 +41,12 @@ async def _wild(seed: int, transport: str, seconds: int, memory: "_Memory") -> C
         while time.monotonic() < until:
             ends += await one_round()
             if sum(ends.values()) % 3000 == 0:
-                memory.note(f"{transport}: {gateway.questions} questions, {dict(ends)}")
+                memory.note(f"{transport}: {gateway.questions} questions, {_counts(ends)}")
     return ends
+
+
+def _counts(ends: Counter[str]) -> str:
+    return ", ".join(f"{end} {count}" for end, count in ends.most_common())
 
 
 class _Memory:

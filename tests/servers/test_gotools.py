@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,27 @@ def test_an_unknown_tool_is_told_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize(
     ("tool", "version"),
-    [("modbus_exporter", "0.4.1"), ("etcd", "3.7.3"), ("kube-apiserver", "1.37.0"), ("kubectl", "1.37.0")],
+    [
+        ("modbus_exporter", "0.4.1"),
+        ("telegraf", "1.39.0"),
+        ("etcd", "3.7.3"),
+        ("kube-apiserver", "1.37.0"),
+        ("kubectl", "1.37.0"),
+    ],
 )
 def test_a_tool_is_of_its_modules_version(tool: str, version: str) -> None:
     assert gotools.TOOLS[tool].version == version
+
+
+def test_telegraf_is_built_with_the_plugins_that_the_benchmark_uses_and_for_no_test() -> None:
+    telegraf = gotools.TOOLS["telegraf"]
+    assert telegraf.tags == ("custom", "inputs.modbus", "outputs.discard", "outputs.prometheus_client")
+    assert [tool.name for tool in gotools.TOOLS.values() if not tool.for_tests] == ["telegraf"]
+
+
+def test_another_tag_is_another_build() -> None:
+    telegraf = gotools.TOOLS["telegraf"]
+    assert telegraf.key == replace(telegraf).key != replace(telegraf, tags=telegraf.tags[:-1]).key
 
 
 def test_the_api_server_is_linked_with_its_version() -> None:

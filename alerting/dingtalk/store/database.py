@@ -37,6 +37,7 @@ class Database:
         """`clock` gives seconds that never go back. Nothing is opened yet."""
         self._engine = _engine(url)
         self._clock = clock
+        self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
         self._wire: Any = None
         event.listen(self._engine, "connect", self._note_wire)
@@ -50,21 +51,23 @@ class Database:
 
         The one exception is a connection that breaks in the middle of the commit: nobody can know what became of that.
         """
-        if self._clock() < self._broken_until:
-            raise StoreError("the store failed a moment ago")
-        given_up = threading.Event()
-        try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                result = await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, given_up)
-        except TimeoutError:
-            _cut(self._wire)
-            raise self._failure(StoreError(f"no answer within {DEADLINE_SECONDS:g} s")) from None
-        except StoreError as error:
-            raise self._failure(error) from None
-        finally:
-            given_up.set()
-        self._note(up=True)
-        return result
+        async with self._turn:  # waiting in line is no fault of the store's
+            if self._clock() < self._broken_until:
+                raise StoreError("the store failed a moment ago")
+            given_up = threading.Event()
+            working = asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, given_up)
+            try:
+                async with asyncio.timeout(DEADLINE_SECONDS):
+                    result = await working
+            except TimeoutError:
+                _cut(self._wire)
+                raise self._failure(StoreError(f"no answer within {DEADLINE_SECONDS:g} s")) from None
+            except StoreError as error:
+                raise self._failure(error) from None
+            finally:
+                given_up.set()
+            self._note(up=True)
+            return result
 
     async def close(self) -> None:
         """Wait for the last transaction, as far as it ends in time."""

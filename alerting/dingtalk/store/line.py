@@ -1,5 +1,6 @@
 """A channel's line: whose turn it is to send, what waits, and what each robot may still send."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,12 @@ from alerting.dingtalk.store.schema import NotificationState, alerts, calls, not
 
 MOST_IN_LINE = 1000
 """Notifications that are looked at together; the rest of a longer line waits for these."""
+
+
+@functools.lru_cache(2 * MOST_IN_LINE)
+def _parse(payload: str) -> Notification:
+    """What waits is looked at again before every message."""
+    return Notification.model_validate_json(payload)
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Waiting:
         return cls(
             row.id,
             f"{row.key} {row.turn}",
-            Notification.model_validate_json(row.payload),
+            _parse(row.payload),
             row.told,
             row.messages,
             row.received_at,
@@ -50,11 +57,6 @@ class Waiting:
     def entry(self, robot: str) -> Entry:
         """The ledger's entry for a delivery by this robot."""
         return Entry(seed_of(self.seed, robot), self.told, self.messages)
-
-    @property
-    def fingerprints(self) -> frozenset[str]:
-        """Of all its alerts."""
-        return frozenset(alert.fingerprint for alert in self.notification.alerts)
 
     @property
     def severity(self) -> str:

@@ -97,8 +97,9 @@ async def test_of_a_message_with_an_uncertain_end_one_copy_is_seen(tmp_path: Pat
     assert len(channel.received) == 4
 
 
-async def test_two_replicas_share_one_outbox_and_one_rate_limit(tmp_path: Path, outbox: str) -> None:
+async def test_two_replicas_share_one_outbox_and_one_rate_limit(tmp_path: Path, postgresql: PostgreSQL) -> None:
     """Each alert is told once, and DingTalk is never asked more than it allows."""
+    outbox = postgresql.create_database("shared")
     async with (
         running_channel(tmp_path, settings={"outbox": outbox}) as one,
         replica(one.settings, one.stand_in) as other,

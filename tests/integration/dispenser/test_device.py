@@ -13,13 +13,13 @@ from prometheus_client import CollectorRegistry
 
 from exporters.dispenser.address import parse_address
 from exporters.dispenser.decode import Discarded
-from exporters.dispenser.device import Device
+from exporters.dispenser.device import Device, now
 from exporters.dispenser.line import Line, LineMetrics
 from exporters.dispenser.module import Module
 from exporters.dispenser.probe import Probe
 from exporters.dispenser.registermap import Place, Refresh, RegisterMap, Traits, Value
 from tapwatch.catalogue import DISPENSER_ERROR_CODE
-from tapwatch.errors import PollReason
+from tapwatch.errors import PollError, PollReason
 from tests.integration.dispenser.gateway import Behaviour, Gateway, Question, serving
 
 TLS = ssl.create_default_context()
@@ -247,6 +247,26 @@ async def test_a_silent_unit_with_neighbours_is_asked_less_and_less_often() -> N
         assert len(gateway.questions) == before
         await probe(device)
         assert len(gateway.questions) > before, "alone, it hurts nobody"
+
+
+async def test_a_suspended_unit_is_tried_again_in_a_lull() -> None:
+    tried = asyncio.Event()
+
+    async def behave(question: Question, writer: asyncio.StreamWriter) -> None:
+        if question.unit == 9:
+            tried.set()
+        await own_numbers(question, writer)
+
+    async with serving(behave) as gateway, line_to(gateway) as line:
+        living, dead = (Device(unit, module_of(value_at(3)), line, 1) for unit in (1, 9))
+        for _ in range(2):
+            dead.breaker.note_silence(PollError(PollReason.TIMEOUT, "test"), now() - 60)
+        assert (await probe(dead, has_neighbours=True)).suspended
+        for _ in range(20):
+            await probe(living)
+            await asyncio.sleep(0.02)
+        assert not tried.is_set(), "others were asking"
+        await asyncio.wait_for(tried.wait(), 10)
 
 
 async def test_a_suspended_unit_is_back_after_one_short_question() -> None:

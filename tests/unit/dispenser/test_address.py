@@ -59,7 +59,7 @@ def test_what_is_no_address_is_answered_with_what_would_be(text: str, message: s
         parse_address(text)
 
 
-@given(st.from_regex(r"(rtu\+tcp://)?[a-z0-9][a-z0-9.-]{0,20}:[1-9][0-9]{0,3}/[0-9]{1,2}", fullmatch=True))
+@given(st.from_regex(r"(rtu\+tcp://)?[a-z][a-z0-9.-]{0,20}:[1-9][0-9]{0,3}/[0-9]{1,2}", fullmatch=True))
 def test_an_address_reads_back_as_the_same(text: str) -> None:
     address = parse_address(text)
     assert parse_address(str(address)) == address
@@ -72,3 +72,23 @@ def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
     except ValueError:
         return
     assert parse_address(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("PLC.example/1", "plc.example/1"),
+        ("[::1]/1", "[0:0:0:0:0:0:0:1]/1"),
+        ("[FD00::7]:502/1", "[fd00::7]/1"),
+        ("[::ffff:10.0.5.7]/1", "10.0.5.7/1"),
+        ("serial:///dev//ttyS0/1", "serial:///dev/ttyS0/1"),
+    ],
+)
+def test_two_spellings_name_one_gateway(one: str, other: str) -> None:
+    assert parse_address(one) == parse_address(other)
+
+
+@pytest.mark.parametrize("host", [".", "1", "10.7", "167772161", "010.0.0.1", "10.0.5.7.", "10.0.5.256", "[:::1]"])
+def test_what_only_looks_like_an_ip_address_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match="does not appear to be"):
+        parse_address(f"{host}/1")

@@ -140,6 +140,10 @@ def test_a_number_is_scaled_by_the_power_of_ten_in_another_register(raw: str, re
     assert number(raw, one_value(exponent=EXPONENT)) == pytest.approx(result)
 
 
+def test_an_offset_is_added_after_the_exponent() -> None:
+    assert number("0190 0000 ffff", one_value(exponent=EXPONENT, offset=-40)) == 0
+
+
 @pytest.mark.parametrize("raw", ["0123 0000 8000", "0123 0000 0063"])
 def test_without_a_possible_exponent_there_is_no_value(raw: str) -> None:
     assert number(raw, one_value(exponent=EXPONENT)) is Discarded.NOT_AVAILABLE

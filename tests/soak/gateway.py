@@ -1,0 +1,112 @@
+"""A gateway on loopback that falls ill for a while, again and again, and writes down when and how."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tapwatch.errors import PollReason
+from tests.integration.dispenser.gateway import Question
+
+UNITS = (1, 2, 3, 4)
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 5.0
+"""Of a fault."""
+_CALM_SECONDS = 3.0
+"""Between two faults, at least; at most twice as long."""
+
+EXPLANATIONS: Mapping[str, frozenset[PollReason]] = {
+    "restarts": frozenset({PollReason.CONNECT, PollReason.DISCONNECT, PollReason.TIMEOUT, PollReason.QUEUE}),
+    "forgets connections": frozenset({PollReason.TIMEOUT, PollReason.DISCONNECT, PollReason.QUEUE}),
+    "hangs": frozenset({PollReason.TIMEOUT, PollReason.DISCONNECT, PollReason.QUEUE}),
+    "loses a unit": frozenset({PollReason.TIMEOUT, PollReason.QUEUE}),
+    "refuses": frozenset({PollReason.EXCEPTION}),
+    "garbles": frozenset({PollReason.GARBLED, PollReason.DISCONNECT, PollReason.TIMEOUT, PollReason.QUEUE}),
+}
+"""By kind of fault, the reasons with which the exporter may explain a gap."""
+
+
+def number_of(unit: int, address: int) -> int:
+    """What a register holds: no two registers of a gateway the same."""
+    return unit * 10_000 + address
+
+
+@dataclass
+class Fault:
+    """When a gateway was ill; for ever, until it ends."""
+
+    kind: str
+    unit: int
+    """The one that is lost, where one is."""
+    began: float
+    ended: float = float("inf")
+
+
+class IllGateway:
+    """Serves until its task is cancelled."""
+
+    def __init__(self, seed: int, clock: Callable[[], float]) -> None:
+        self.port = 0
+        self.faults: list[Fault] = []
+        self._chance = random.Random(seed)
+        self._clock = clock
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._forgotten: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen; on the same port when it is started again."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def fall_ill_and_recover(self) -> None:
+        """For ever."""
+        while True:
+            await asyncio.sleep(_CALM_SECONDS * (1 + self._chance.random()))
+            fault = Fault(self._chance.choice(list(EXPLANATIONS)), self._chance.choice(UNITS), self._clock())
+            self.faults.append(fault)
+            if fault.kind == "restarts":
+                await self.stop()
+            elif fault.kind == "forgets connections":
+                self._forgotten |= self._writers
+            await asyncio.sleep(self._chance.uniform(_SHORTEST_SECONDS, _LONGEST_SECONDS))
+            if fault.kind == "restarts":
+                await self.start()
+            fault.ended = self._clock()
+
+    async def stop(self) -> None:
+        """Close the port and every connection."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._writers.add(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            while True:
+                question = Question.parse(await reader.readexactly(12))
+                if writer not in self._forgotten:
+                    writer.write(self._answer(question))
+        self._writers.discard(writer)
+        self._forgotten.discard(writer)
+        writer.close()
+
+    def _answer(self, question: Question) -> bytes:
+        right = question.answer(*(number_of(question.unit, question.start + at) for at in range(question.count)))
+        fault = self.faults[-1] if self.faults else None
+        if fault is None or fault.ended <= self._clock():
+            return right
+        if fault.kind == "hangs" or (fault.kind == "loses a unit" and question.unit == fault.unit):
+            return b""
+        if fault.kind == "refuses":
+            return question.refuse(4)
+        if fault.kind == "garbles":
+            return right[:7] + self._chance.randbytes(len(right) - 7)
+        return right
