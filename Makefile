@@ -55,7 +55,8 @@ dashboards: dev ## Write the dashboards' JSON again
 bench: dev ## Measure ourselves beside the peers (BENCH_ARGS=line picks a part)
 	@$(BIN)/python -m tests.servers.gotools modbus_exporter telegraf >/dev/null
 	@$(BIN)/python -m bench --modbus-exporter "$$($(BIN)/python -m tests.servers.gotools modbus_exporter)" \
-		--telegraf "$$($(BIN)/python -m tests.servers.gotools telegraf)" $(BENCH_ARGS)
+		--telegraf "$$($(BIN)/python -m tests.servers.gotools telegraf)" \
+		--alertmanager "$$($(BIN)/python -c 'from demo.servers import locate; print(locate("alertmanager"))')" $(BENCH_ARGS)
 
 lock: ## Lock the newest allowed dependencies with hashes (needs uv)
 	@for kind in run dev; do \

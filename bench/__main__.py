@@ -5,17 +5,19 @@ from pathlib import Path
 
 import click
 
-from bench.parts import cluster, dead, exchanges, gateway, line, probe, scale
+from bench.parts import cluster, day, dead, delay, exchanges, gateway, line, probe, scale, storm
 from bench.run import Run
 from tapwatch.process import exit_on_faults
 
 _EXECUTABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PARTS = (probe.command, gateway.command, exchanges.command, line.command, scale.command, dead.command, cluster.command)
+_DINGTALK = (storm.command, day.command, delay.command)
 
 
 @click.group(invoke_without_command=True)
 @click.option("--modbus-exporter", type=_EXECUTABLE, help="Its executable; without it our figures stand alone.")
 @click.option("--telegraf", type=_EXECUTABLE, help="The same.")
+@click.option("--alertmanager", type=_EXECUTABLE, help="Its executable, for the parts about DingTalk.")
 @click.option(
     "--profile",
     "profiles",
@@ -32,12 +34,12 @@ def main(context: click.Context, /, **options: Path | None) -> None:
     if context.invoked_subcommand is not None:
         return
     started = time.monotonic()
-    for command in _PARTS:
+    for command in (*_PARTS, *_DINGTALK) if context.obj.alertmanager else _PARTS:
         context.invoke(command)
     click.echo(f"All parts took {time.monotonic() - started:.0f} s.", err=True)
 
 
-for _command in _PARTS:
+for _command in (*_PARTS, *_DINGTALK):
     main.add_command(_command)
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import yaml
 
-from dashboards import controlplane, fleet
+from dashboards import controlplane, delivery, fleet
 from dashboards.grafana import to_json
 from tapwatch.errors import TapwatchError
 
-DASHBOARDS = (fleet.FLEET, controlplane.CONTROLPLANE)
+DASHBOARDS = (fleet.FLEET, controlplane.CONTROLPLANE, delivery.DELIVERY)
 GENERATED = Path(__file__).parent / "generated"
 FLEET_UID = fleet.UID
 

@@ -15,8 +15,8 @@ _WEB_ASSETS = ("libjs-", "fonts-")
 def unpack(package: str, folder: Path, lists: Path, companions: tuple[str, ...] = _WEB_ASSETS) -> None:
     """Download a package and unpack it into `folder`, which appears only when it is complete.
 
-    What it depends on comes with it when its name begins with one of `companions`, the rest has to be there.
-    `lists` is where package lists are kept when the system has none that can be used. Raises TapwatchError.
+    What it depends on comes with it where the name begins as one of `companions`. `lists` is where package lists are
+    kept when the system has none that can be used. Raises TapwatchError.
     """
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:

@@ -477,3 +477,42 @@ ROBOT_BLOCKED_UNTIL = _gauge(
     "Until when the robot took no messages when it was last out of budget or muted.",
     "robot",
 )
+OUTBOX_UP = _gauge("tapwatch_outbox_up", "1 when the last transaction of the outbox went well, else 0.")
+NOTIFICATIONS_STORED = _counter(
+    "tapwatch_notifications_stored_total",
+    "Notifications that were confirmed to Alertmanager as safe in the outbox: new ones, and ones known before.",
+    "robot",
+    "news",
+)
+OUTBOX_NOTIFICATIONS = _gauge("tapwatch_outbox_notifications", "Notifications in the outbox that wait.", "robot")
+OUTBOX_AGE = _gauge(
+    "tapwatch_outbox_oldest_age_seconds",
+    "How long the notification has waited that has waited longest; 0 when none does.",
+    "robot",
+)
+DELIVERY_AGE = _histogram(
+    "tapwatch_delivery_age_seconds",
+    "From a notification's arrival at the bridge until DingTalk had taken all of it.",
+    "robot",
+    "severity",
+)
+WATCHDOG_HEARD = _gauge(
+    "tapwatch_watchdog_last_heard_timestamp_seconds", "When the alert that fires always last came.", "watchdog"
+)
+WATCHDOG_SILENT = _gauge(
+    "tapwatch_watchdog_silent", "1 while the alert that fires always does not come and people are told so.", "watchdog"
+)
+UNDELIVERED_ALERTS = _gauge(
+    "tapwatch_undelivered_alerts",
+    "Alerts that Alertmanager has active for longer than they may take, and of which nobody was told.",
+    "severity",
+)
+RECONCILED = _gauge(
+    "tapwatch_reconciled_timestamp_seconds", "When Alertmanager's active alerts were last compared with the ledger."
+)
+ROBOT_FAILING = _gauge(
+    "tapwatch_robot_failure_info",
+    "Why a robot's last call failed; present, and 1, only when it did.",
+    "robot",
+    "reason",
+)

@@ -3,7 +3,8 @@
     TapwatchError
     ├── ConfigError      a file that a person wrote is wrong; holds every fault found
     ├── PollError        a device or server could not be read; `reason` says why
-    └── DeliveryError    a message could not be handed over; `reason` says why, `retryable` whether to try again
+    ├── DeliveryError    a message could not be handed over; `reason` says why, `retryable` whether to try again
+    └── StoreError       a database could not be read or written; what was to be stored is not
 
 A reason is the metric label and the log field at once, so its values are a contract.
 """
@@ -151,3 +152,7 @@ class DeliveryError(TapwatchError):
         self.reason = reason
         self.retryable = retryable
         super().__init__(message)
+
+
+class StoreError(TapwatchError):
+    """A database could not be read or written."""

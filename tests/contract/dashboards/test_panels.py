@@ -24,7 +24,7 @@ class TestEveryDashboard:
     """As a whole."""
 
     def test_has_a_stable_name_that_the_alerts_link_to(self, dashboard: Json) -> None:
-        assert dashboard["uid"] in {"tapwatch-fleet", "tapwatch-controlplane"}
+        assert dashboard["uid"] in {"tapwatch-fleet", "tapwatch-controlplane", "tapwatch-delivery"}
         assert DASHBOARDS[dashboard["uid"]] is dashboard
 
     def test_says_what_it_is_for_and_is_found_by_its_tag(self, dashboard: Json) -> None:

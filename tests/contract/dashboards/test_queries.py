@@ -18,6 +18,7 @@ QUERIES = [
     for place in places()
     for target in place.targets
 ]
+BUCKETS = {f"{metric.name}_bucket" for metric in CATALOGUE.values() if metric.type == "histogram"}
 DISPENSER_LABELS = {"site", "building", "dispenser"}
 
 
@@ -26,7 +27,7 @@ class TestEveryQuery:
     """Of every panel."""
 
     def test_reads_metrics_that_exist(self, place: Place, expr: str) -> None:
-        assert metric_names(fill_in(expr, place.dashboard)) <= set(CATALOGUE) | FOREIGN_METRICS
+        assert metric_names(fill_in(expr, place.dashboard)) <= set(CATALOGUE) | BUCKETS | FOREIGN_METRICS
 
     def test_asks_for_labels_that_the_metrics_have(self, place: Place, expr: str) -> None:
         for found in matchers(fill_in(expr, place.dashboard)):

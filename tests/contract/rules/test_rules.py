@@ -51,6 +51,12 @@ def test_the_alerts_that_people_route_and_silence_are_there() -> None:
         "RuleEvaluationFailing",
         "SettingsReloadFailed",
         "SiteUnreachable",
+        "OutboxDown",
+        "DeliveryLate",
+        "AlertsUndelivered",
+        "ReconciliationStale",
+        "RobotFailing",
+        "WatchdogSilent",
         "Watchdog",
     }
     assert len({alert.name for alert in ALERTS}) == len(ALERTS)
@@ -135,7 +141,7 @@ class TestEveryAlert:
         url = alert.annotations["dashboard_url"]
         page, _, choice = url.removeprefix(DASHBOARD_BASE).partition("?")
         assert url.startswith(DASHBOARD_BASE)
-        assert page in {"tapwatch-fleet", "tapwatch-controlplane"}
+        assert page in {"tapwatch-fleet", "tapwatch-controlplane", "tapwatch-delivery"}
         for pair in filter(None, choice.split("&")):
             assert re.fullmatch(r"var-(\w+)=\{\{ \$labels\.\1 \| urlquery \}\}", pair)
 
