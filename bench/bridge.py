@@ -75,7 +75,7 @@ def write_settings(file: Path, url: str, limit: RateLimit, outbox: str = "") -> 
 async def running_bridge(settings: Path, port: int | None = None) -> AsyncIterator[tuple[str, Process]]:
     """One replica; its URL and process."""
     address = f"127.0.0.1:{port or free_port()}"
-    options = [f"--config.file={settings}", f"--web.listen-address={address}", "--log.level=error"]
+    options = [f"--config.file={settings}", f"--web.listen-address={address}", "--log.level=warning"]
     command = [sys.executable, "-m", "tapwatch", "dingtalk", *options]
     async with running_process(command, f"http://{address}/-/ready") as process:
         yield f"http://{address}", process

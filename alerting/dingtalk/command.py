@@ -1,4 +1,4 @@
-"""Bring Alertmanager's notifications to DingTalk: confirmed only when DingTalk has taken them."""
+"""Bring Alertmanager's notifications to DingTalk: confirmed only when they are safe or delivered."""
 
 import asyncio
 import time
@@ -34,8 +34,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def command(options: ProcessOptions, ctx: click.Context) -> None:
     """Bring Alertmanager's notifications to DingTalk robots.
 
-    Alertmanager posts to /dingtalk/ROBOT. The answer is 200 only when DingTalk has said errcode 0 to every message;
-    503 makes Alertmanager try again.
+    Alertmanager posts to /dingtalk/ROBOT. The answer is 200 only when the notification is safe in the outbox, or
+    DingTalk has said errcode 0 to every message of it; 503 makes Alertmanager try again.
 
     \b
     The settings file:
@@ -46,6 +46,8 @@ def command(options: ProcessOptions, ctx: click.Context) -> None:
           keywords: [Tapwatch]             # when it is secured by keywords
           language: zh-TW                  # en, zh-TW or zh-CN
           time_zone: Asia/Taipei
+      outbox: sqlite:///outbox.db             # postgresql+psycopg://USER@HOST/NAME for more replicas than one
+      alertmanagers: [http://127.0.0.1:9093]
       timeout: 3s     # for one answer of DingTalk
       patience: 8s    # for a whole notification; below Alertmanager's group_interval
 

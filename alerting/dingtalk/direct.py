@@ -31,15 +31,18 @@ class DirectDelivery:
         """
         self._pools, self._patience, self._ring = pools, patience, ring
 
-    async def deliver(self, channel: str, notification: Notification) -> int:
-        """The number of messages sent, 0 for news that was delivered before; raises DeliveryError."""
-        return await self.deliver_entry(channel, notification, self._ledger.open(_key(channel, notification)))
+    async def deliver(self, channel: str, notification: Notification, spent: float = 0.0) -> int:
+        """The number of messages sent, 0 for news that was delivered before; raises DeliveryError.
 
-    async def deliver_entry(self, channel: str, notification: Notification, entry: Entry) -> int:
+        `spent` are the seconds of the patience that are over.
+        """
+        return await self.deliver_entry(channel, notification, self._ledger.open(_key(channel, notification)), spent)
+
+    async def deliver_entry(self, channel: str, notification: Notification, entry: Entry, spent: float = 0.0) -> int:
         """As `deliver`, with an entry that the caller keeps."""
         extras = self._ring([(notification, 0)])
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._patience - spent):
                 return await self._deliver(self._pools[channel], notification, entry, extras)
         except TimeoutError:
             message = f"not delivered within {self._patience:g} s, waiting in line included"

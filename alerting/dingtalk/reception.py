@@ -43,12 +43,13 @@ class Reception:
 
         `is_heard` says in the end whether the sender still waits for the answer; if not, it will come again.
         """
+        started = self._clocks.steady()
         if self.outbox is not None and not self._direct.has_delivered(channel, notification):
             try:
                 return await self._store(self.outbox, channel, notification, is_heard)
             except StoreError as error:
                 log.warning("notification.not_stored", error=str(error), meaning="it is delivered directly")
-        answer = await self._deliver(channel, notification)
+        answer = await self._deliver(channel, notification, started)
         if is_heard():
             self._direct.confirm(channel, notification)
         return answer
@@ -62,10 +63,10 @@ class Reception:
         log.info("notification.stored", number=receipt.number, known=receipt.known, alerts=len(notification.alerts))
         return OK, "stored before\n" if receipt.known else "stored\n"
 
-    async def _deliver(self, channel: str, notification: Notification) -> Answer:
-        started, alerts = self._clocks.steady(), len(notification.alerts)
+    async def _deliver(self, channel: str, notification: Notification, started: float) -> Answer:
+        alerts, spent = len(notification.alerts), self._clocks.steady() - started
         try:
-            messages = await self._direct.deliver(channel, notification)
+            messages = await self._direct.deliver(channel, notification, spent)
         except DeliveryError as error:
             self._metrics.count_failure(channel, error.reason, channel)
             if wait := self._direct.wait(channel):

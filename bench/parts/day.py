@@ -108,7 +108,8 @@ class _Kept:
             async with running_bridge(settings, port) as (_, process):
                 self._process = process
                 self.ready.set()
-                await asyncio.to_thread(process.handle.wait)
+                while process.handle.is_running():  # noqa: ASYNC110 - the operating system has no event for it
+                    await asyncio.sleep(0.1)
             await asyncio.sleep(_DOWN_SECONDS)
 
     def kill(self) -> None:

@@ -20,11 +20,11 @@ from tapwatch.errors import StoreError
 
 log = structlog.get_logger()
 
-DEADLINE_SECONDS = 1.5
+DEADLINE_SECONDS = 3.0
 """For one transaction: Alertmanager is waiting, and there is still time to deliver directly."""
 REST_SECONDS = 2.0
 """How long a store that failed is not asked, so that not every notification waits for the deadline."""
-_LOCK_SECONDS = 1.0
+_LOCK_SECONDS = 2.5
 
 Result = TypeVar("Result")
 Work = Callable[[Connection], Result]

@@ -13,7 +13,7 @@ from alerting.dingtalk.payload import Notification
 from alerting.dingtalk.settings import RateLimit
 from alerting.dingtalk.store.schema import NotificationState, alerts, calls, notifications, robots
 
-MOST_IN_LINE = 1000
+MOST_IN_LINE = 250
 """Notifications that are looked at together; the rest of a longer line waits for these."""
 
 

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, or_, select, update
 
-from alerting.dingtalk.store.schema import MessageState, NotificationState, alerts, messages, notifications
+from alerting.dingtalk.store.schema import (
+    MessageState,
+    NotificationState,
+    alerts,
+    deeds,
+    incidents,
+    messages,
+    notifications,
+)
 
 PRUNED_AT_ONCE = 500
 """So that no transaction takes long."""
@@ -73,6 +81,8 @@ def prune(connection: Connection, before: float) -> int:
     )
     connection.execute(delete(alerts).where(alerts.c.notification_id.in_(old)))
     connection.execute(delete(notifications).where(columns.id.in_(old)))
+    connection.execute(delete(incidents).where(incidents.c.closed_at < before))
+    connection.execute(delete(deeds).where(deeds.c.at < before))
     told = select(alerts.c.message_id).where(alerts.c.message_id == messages.c.id)
     connection.execute(
         delete(messages).where(

@@ -148,7 +148,7 @@ async def test_while_postgresql_hangs_alerts_arrive_directly(tmp_path: Path, pos
             if (await channel.post(news(posted)))[1].startswith("stored"):
                 break
             await asyncio.sleep(0.3)
-        await until(lambda: ledger(outbox, STATES) == [("delivered", 2)])
+        await until(lambda: ledger(outbox, STATES) == [("delivered", posted)])
     assert len(channel.accepted) == posted
     assert len({one.message.text for one in channel.accepted}) == posted
 
