@@ -1,7 +1,12 @@
-"""Alerts to Zabbix: host, discovery, value, in rounds that many notifications share, until Zabbix has taken each."""
+"""Alerts to Zabbix: host, discovery, value, in rounds that many notifications share, until each shows in Zabbix.
+
+A value that Zabbix accepts is no problem yet: the trigger of a new item may come into Zabbix' caches after the item,
+and a value that came between the two is never judged. So news counts as taken when its trigger shows it, and its value
+is sent again until then, which changes nothing for an item that holds a state.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -9,6 +14,7 @@ import structlog
 from alerting.zabbix.api import Api
 from alerting.zabbix.discovery import DISCOVERY_KEY, Row, alert_key, document
 from alerting.zabbix.hosts import Hosts
+from alerting.zabbix.metrics import TAKEN
 from alerting.zabbix.subject import Subject
 from alerting.zabbix.values import Channel, Value
 from tapwatch.errors import DeliveryError, DeliveryReason
@@ -16,6 +22,12 @@ from tapwatch.errors import DeliveryError, DeliveryReason
 log = structlog.get_logger()
 
 FIRING, RESOLVED = "1", "0"
+
+RESEND_SECONDS = 3.0
+"""Zabbix judges a value within a second or two."""
+
+CHUNK = 1000
+"""Items in one question."""
 
 PAUSE_SECONDS = 0.5
 """Between two tries: a new item takes values when Zabbix has processed the discovery and its caches are in step."""
@@ -35,6 +47,11 @@ class News:
         """Its item's key."""
         return alert_key(self.fingerprint)
 
+    @property
+    def value(self) -> str:
+        """Its item's value, and its trigger's."""
+        return FIRING if self.firing else RESOLVED
+
 
 @dataclass(eq=False)
 class _Pending:
@@ -46,7 +63,9 @@ class _Pending:
     hosts: Sequence[str] = ()
     """Where its item is."""
     discovered: bool = False
-    refusal: str = ""
+    sent_at: float | None = None
+    """When Zabbix last accepted its value."""
+    refusal: str = "no value was sent yet"
 
 
 @dataclass
@@ -107,7 +126,8 @@ class Delivery:
         try:
             await self._locate([one for one in pending.values() if not one.hosts])
             await self._discover([one for one in pending.values() if one.news.firing and not one.discovered])
-            await self._push([one for one in pending.values() if one.discovered])
+            await self._send([one for one in pending.values() if one.discovered and not one.taken.done()])
+            await self._check([one for one in pending.values() if one.sent_at is not None and not one.taken.done()])
         except DeliveryError as error:
             self.note(error.reason, len(pending))
             for one in pending.values():
@@ -124,19 +144,27 @@ class Delivery:
         for one in firing:
             one.hosts = (names[one.news.subject],)
         resolved = [one for one in pending if not one.news.firing]
-        items = await self._items({one.news.key for one in resolved}) if resolved else {}
+        states = await self._states({one.news.key for one in resolved})
         for one in resolved:
-            one.hosts, one.discovered = items.get(one.news.key, ()), True
+            one.hosts, one.discovered = tuple(host for host, key in states if key == one.news.key), True
             if not one.hosts:
                 one.taken.set_result(None)
 
-    async def _items(self, keys: set[str]) -> dict[str, tuple[str, ...]]:
-        """The hosts that have an item of each key."""
-        question = {"output": ["key_"], "selectHosts": ["host"], "filter": {"key_": sorted(keys)}, "monitored": True}
-        found: dict[str, tuple[str, ...]] = {}
-        for item in await self.api.call("item.get", question):
-            found[item["key_"]] = (*found.get(item["key_"], ()), item["hosts"][0]["host"])
-        return found
+    async def _states(self, keys: Collection[str]) -> dict[tuple[str, str], str]:
+        """Whether the trigger of each item fires, by host and key; empty for an item without a trigger."""
+        wanted, states = sorted(keys), {}
+        for start in range(0, len(wanted), CHUNK):
+            question = {
+                "output": ["key_"],
+                "filter": {"key_": wanted[start : start + CHUNK]},
+                "selectHosts": ["host"],
+                "selectTriggers": ["value"],
+                "monitored": True,
+            }
+            for item in await self.api.call("item.get", question):
+                values = [trigger["value"] for trigger in item["triggers"]]
+                states[item["hosts"][0]["host"], item["key_"]] = values[0] if values else ""
+        return states
 
     async def _discover(self, pending: Sequence[_Pending]) -> None:
         by_host: dict[str, list[_Pending]] = {}
@@ -151,21 +179,27 @@ class Delivery:
             for one in group:
                 one.discovered, one.refusal = refusal is None, refusal or ""
 
-    async def _push(self, pending: Sequence[_Pending]) -> None:
-        sent = [(one, host) for one in pending if not one.taken.done() for host in one.hosts]
+    async def _send(self, pending: Sequence[_Pending]) -> None:
+        due = [one for one in pending if one.sent_at is None or self.clock() - one.sent_at >= RESEND_SECONDS]
+        sent = [(one, host) for one in due for host in one.hosts]
         if not sent:
             return
-        values = [Value(host, one.news.key, FIRING if one.news.firing else RESOLVED) for one, host in sent]
-        refused: dict[_Pending, str] = {}
-        for (one, _), refusal in zip(sent, await self.channel.push(values), strict=True):
+        refusals = await self.channel.push([Value(host, one.news.key, one.news.value) for one, host in sent])
+        now = self.clock()
+        for one in due:
+            one.sent_at, one.refusal = now, "it has the value, but its trigger does not show it"
+        for (one, _), refusal in zip(sent, refusals, strict=True):
             if refusal is not None:
-                refused[one] = refusal
-        for one in {one for one, _ in sent}:
-            one.refusal = refused.get(one, "")
-            if one not in refused:
-                one.taken.set_result(None)
-        taken = {one for one, _ in sent} - set(refused)
-        self.note("taken", len(taken))
+                one.sent_at, one.refusal = None, refusal
+
+    async def _check(self, pending: Sequence[_Pending]) -> None:
+        states = await self._states({one.news.key for one in pending})
+        shown = [
+            one for one in pending if all(states.get((host, one.news.key)) == one.news.value for host in one.hosts)
+        ]
+        for one in shown:
+            one.taken.set_result(None)
+        self.note(TAKEN, len(shown))
 
     def _give_up(self, pending: Iterable[_Pending]) -> None:
         now = self.clock()

@@ -72,7 +72,7 @@ class Hosts:
         self._known |= {one.host: True for one in subjects}
 
     async def _template_id(self) -> str:
-        found = await self._api.call("template.get", {"output": [], "filter": {"host": ALERTS_TEMPLATE}})
+        found = await self._api.call("template.get", {"output": ["templateid"], "filter": {"host": ALERTS_TEMPLATE}})
         if not found:
             raise DeliveryError(
                 DeliveryReason.FORBIDDEN,
@@ -84,7 +84,7 @@ class Hosts:
     async def _group_ids(self, names: Collection[str]) -> Mapping[str, str]:
         """Only a super administrator makes groups: for an account without that right the root group stands in."""
         wanted = [*names, ROOT_GROUP]
-        found = await self._api.call("hostgroup.get", {"output": ["name"], "filter": {"name": wanted}})
+        found = await self._api.call("hostgroup.get", {"output": ["groupid", "name"], "filter": {"name": wanted}})
         ids = {one["name"]: str(one["groupid"]) for one in found}
         missing = [name for name in dict.fromkeys(wanted) if name not in ids]
         if missing:

@@ -56,16 +56,16 @@ def plan_user_group(api: Api, version: Version) -> Plan:
         if split
         else {"selectRights": "extend"}
     )
-    groups = api.call_now("hostgroup.get", {"output": ["name"]})
+    groups = api.call_now("hostgroup.get", {"output": ["groupid", "name"]})
     rights = [{"id": one["groupid"], "permission": _permission(one["name"])} for one in groups]
     wanted: dict[str, Any] = {"name": USER_GROUP}
     if split:
-        own = api.call_now("templategroup.get", {"output": ["name"], "filter": {"name": TEMPLATE_GROUP}})
+        own = api.call_now("templategroup.get", {"output": ["groupid"], "filter": {"name": TEMPLATE_GROUP}})
         wanted["hostgroup_rights"] = rights
         wanted["templategroup_rights"] = [{"id": one["groupid"], "permission": _READ} for one in own]
     else:
         wanted["rights"] = rights
-    question = {"output": ["name"], "filter": {"name": USER_GROUP}, **select}
+    question = {"output": ["usrgrpid", "name"], "filter": {"name": USER_GROUP}, **select}
     yield from make_or_mend(api, ("user group", "usrgrpid", "usergroup"), question, wanted)
 
 
@@ -76,9 +76,9 @@ def _permission(group: str) -> int:
 
 def plan_user(api: Api) -> Plan:
     """The user whose token the bridge has, and to whom Zabbix' actions send."""
-    media = api.call_now("mediatype.get", {"output": ["name"], "filter": {"name": MEDIA_TYPE}})
-    role = api.call_now("role.get", {"output": ["name"], "filter": {"name": ROLE}})
-    group = api.call_now("usergroup.get", {"output": ["name"], "filter": {"name": USER_GROUP}})
+    media = api.call_now("mediatype.get", {"output": ["mediatypeid"], "filter": {"name": MEDIA_TYPE}})
+    role = api.call_now("role.get", {"output": ["roleid"], "filter": {"name": ROLE}})
+    group = api.call_now("usergroup.get", {"output": ["usrgrpid"], "filter": {"name": USER_GROUP}})
     checked = {
         "username": USER,
         "name": "Tapwatch",
@@ -88,8 +88,8 @@ def plan_user(api: Api) -> Plan:
         "medias": [{"mediatypeid": one["mediatypeid"], "sendto": USER} for one in media],
     }
     question = {
-        "output": ["username", "name", "surname", "roleid"],
-        "selectUsrgrps": ["name"],
+        "output": ["userid", "username", "name", "surname", "roleid"],
+        "selectUsrgrps": ["usrgrpid"],
         "selectMedias": ["mediatypeid", "sendto"],
         "filter": {"username": USER},
     }
@@ -103,8 +103,8 @@ def plan_token(api: Api, file: Path) -> Plan:
         return
 
     def apply() -> None:
-        user = api.call_now("user.get", {"output": [], "filter": {"username": USER}})[0]["userid"]
-        old = api.call_now("token.get", {"output": [], "userids": user, "filter": {"name": TOKEN}})
+        user = api.call_now("user.get", {"output": ["userid"], "filter": {"username": USER}})[0]["userid"]
+        old = api.call_now("token.get", {"output": ["tokenid"], "userids": user, "filter": {"name": TOKEN}})
         ids = [one["tokenid"] for one in old]
         if not ids:
             ids = api.call_now("token.create", [{"name": TOKEN, "userid": user}])["tokenids"]

@@ -18,7 +18,7 @@ _PUBLIC = 0
 
 def plan(api: Api, version: Version) -> Plan:
     """The dashboard, as wide as this version's grid."""
-    groups = api.call_now("hostgroup.get", {"output": ["name"], "filter": {"name": ROOT_GROUP}})
+    groups = api.call_now("hostgroup.get", {"output": ["groupid", "name"], "filter": {"name": ROOT_GROUP}})
     group = groups[0]["groupid"] if groups else ""
     wide = version >= (7, 0)
     columns, rows = (72, 10) if wide else (24, 10)

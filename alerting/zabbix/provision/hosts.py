@@ -29,7 +29,7 @@ def load_subjects(settings: ZabbixSettings) -> dict[str, Subject]:
 def plan_groups(api: Api, subjects: Mapping[str, Subject]) -> Plan:
     """Host groups that are missing."""
     wanted = sorted({ROOT_GROUP, *(group for one in subjects.values() for group in one.groups)})
-    found = api.call_now("hostgroup.get", {"output": ["name"], "filter": {"name": wanted}})
+    found = api.call_now("hostgroup.get", {"output": ["groupid", "name"], "filter": {"name": wanted}})
     missing = sorted(set(wanted) - {one["name"] for one in found})
     if missing:
         make = [{"name": name} for name in missing]
@@ -53,7 +53,7 @@ def _hosts(api: Api, version: Version) -> dict[str, dict[str, Any]]:
     """Every host that is ours, by technical name."""
     groups = "selectHostGroups" if version >= (6, 2) else "selectGroups"
     question = {
-        "output": ["host", "name", "status"],
+        "output": ["hostid", "host", "name", "status"],
         "selectTags": ["tag", "value"],
         "selectInventory": ["type", "location"],
         "selectParentTemplates": ["templateid", "host"],
@@ -76,9 +76,9 @@ class _Ids:
 
     def __init__(self, api: Api, subjects: Sequence[Subject]) -> None:
         names = sorted({group for one in subjects for group in one.groups})
-        groups = api.call_now("hostgroup.get", {"output": ["name"], "filter": {"name": names}})
+        groups = api.call_now("hostgroup.get", {"output": ["groupid", "name"], "filter": {"name": names}})
         self._groups = {one["name"]: one["groupid"] for one in groups}
-        wanted = {"output": ["host"], "filter": {"host": [ALERTS_TEMPLATE, BRIDGE_TEMPLATE]}}
+        wanted = {"output": ["templateid", "host"], "filter": {"host": [ALERTS_TEMPLATE, BRIDGE_TEMPLATE]}}
         self._templates = {one["host"]: one["templateid"] for one in api.call_now("template.get", wanted)}
 
     def host(self, subject: Subject) -> dict[str, Any]:

@@ -13,6 +13,7 @@ PROBLEMS_ACTION = "Tapwatch: problems to Alertmanager"
 UPDATES_ACTION = "Tapwatch: acknowledgements to Alertmanager"
 
 _WEBHOOK, _TAG_VALUE, _EQUAL, _NOT_EQUAL, _SEND_MESSAGE, _TRIGGERS = 4, 26, 0, 1, 0, 0
+_ENABLED = 0
 
 SCRIPT = """\
 var wanted = JSON.parse(value);
@@ -36,6 +37,7 @@ def plan_media_type(api: Api, webhook: WebhookSettings) -> Plan:
     wanted: dict[str, Any] = {
         "name": MEDIA_TYPE,
         "type": _WEBHOOK,
+        "status": _ENABLED,
         "script": SCRIPT,
         "parameters": [{"name": name, "value": value} for name, value in sorted(parameters.items())],
         "maxsessions": 0,
@@ -53,14 +55,13 @@ def plan_media_type(api: Api, webhook: WebhookSettings) -> Plan:
 
 def plan_actions(api: Api, user: str) -> Plan:
     """Zabbix' own problems are told as they open and close; of those from Alertmanager, what people do about them."""
-    users = api.call_now("user.get", {"output": [], "filter": {"username": user}})
-    media = api.call_now("mediatype.get", {"output": [], "filter": {"name": MEDIA_TYPE}})
+    users = api.call_now("user.get", {"output": ["userid"], "filter": {"username": user}})
+    media = api.call_now("mediatype.get", {"output": ["mediatypeid"], "filter": {"name": MEDIA_TYPE}})
     ids = (users[0]["userid"] if users else "", media[0]["mediatypeid"] if media else "")
     send = _operation(*ids)
-    later = {name: value for name, value in send.items() if name != "esc_step_to"}
-    forward = {"operations": [send], "recovery_operations": [later], "update_operations": [later]}
+    forward = {"operations": [send], "recovery_operations": [send], "update_operations": [send]}
     yield from _plan_action(api, PROBLEMS_ACTION, _NOT_EQUAL, forward)
-    yield from _plan_action(api, UPDATES_ACTION, _EQUAL, {"update_operations": [later]})
+    yield from _plan_action(api, UPDATES_ACTION, _EQUAL, {"update_operations": [send]})
 
 
 def _operation(user_id: str, media_type_id: str) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def _plan_action(api: Api, name: str, operator: int, operations: dict[str, Any])
     wanted: dict[str, Any] = {
         "name": name,
         "eventsource": _TRIGGERS,
-        "status": 0,
+        "status": _ENABLED,
         "filter": {"evaltype": 0, "conditions": [condition]},
         **operations,
     }

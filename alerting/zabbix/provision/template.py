@@ -14,8 +14,17 @@ BRIDGE_TEMPLATE = "Tapwatch bridge"
 TEMPLATE_GROUP = "Templates/Tapwatch"
 
 _SEVERITIES = ("NOT_CLASSIFIED", "INFO", "WARNING", "AVERAGE", "HIGH", "DISASTER")
-_LIFETIME = "30d"
-"""How long Zabbix keeps an alert's item after it was last told of; Alertmanager repeats what fires every few hours."""
+_TAGS = {
+    **dict([SOURCE_TAG]),
+    FINGERPRINT_TAG: "{#FINGERPRINT}",
+    "alertname": "{#ALERTNAME}",
+    "team": "{#TEAM}",
+    "runbook": "{#RUNBOOK}",
+    **{label: f"{{#{label.upper()}}}" for label in TAG_LABELS},
+}
+
+_LIFETIME = "14d"
+"""How long Zabbix keeps an alert's item after it was last told of; Alertmanager repeats what fires within days."""
 
 _OPEN_PROTOTYPE = "{#ALERTNAME}: {#SUMMARY}"
 _DESCRIPTION = "{#DESCRIPTION}\r\n\r\nRunbook: {#RUNBOOK}\r\nDashboard: {#DASHBOARD}\r\nSource: {#SOURCE}"
@@ -71,14 +80,7 @@ def _item_prototype(version: Version) -> dict[str, Any]:
         "event_name": _OPEN_PROTOTYPE,
         "url": "{#DASHBOARD}",
         "description": _DESCRIPTION,
-        "tags": [
-            _tag(*SOURCE_TAG),
-            _tag(FINGERPRINT_TAG, "{#FINGERPRINT}"),
-            _tag("alertname", "{#ALERTNAME}"),
-            _tag("team", "{#TEAM}"),
-            _tag("runbook", "{#RUNBOOK}"),
-            *(_tag(label, f"{{#{label.upper()}}}") for label in TAG_LABELS),
-        ],
+        "tags": [_tag(name, value) for name, value in sorted(_TAGS.items())],
     }
     if version >= (7, 0):
         trigger["url_name"] = "Dashboard"
