@@ -53,7 +53,7 @@ class Api:
 
     async def version(self) -> Version:
         """The API's version, as (7, 0). Raises DeliveryError."""
-        return self._version or await asyncio.to_thread(self.version_now)
+        return await asyncio.to_thread(self.version_now) if self._version is None else self._version
 
     def version_now(self) -> Version:
         """As `version`, in the caller's own thread."""

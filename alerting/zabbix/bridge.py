@@ -6,18 +6,21 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated
 
 import aiohttp
 import structlog
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alerting.dingtalk.payload import Alert, Notification, parse_notification
 from alerting.zabbix.delivery import News
 from alerting.zabbix.discovery import row
 from alerting.zabbix.engine import Engine
 from alerting.zabbix.forward import SOURCE_LABEL
-from alerting.zabbix.metrics import TAKEN, BridgeMetrics
+from alerting.zabbix.metrics import INVALID, TAKEN, BridgeMetrics
 from alerting.zabbix.settings import BridgeSettings, load_settings
+from alerting.zabbix.spelling import one_line
 from alerting.zabbix.subject import of_labels
 from tapwatch.errors import DeliveryError, DeliveryReason
 from tapwatch.web import Service, own_registry
@@ -25,6 +28,24 @@ from tapwatch.web import Service, own_registry
 log = structlog.get_logger()
 
 LARGEST_PAYLOAD_BYTES = 32 * 1024**2
+
+
+_NOBODY = ("{", "Inaccessible user")
+"""What Zabbix writes for a person that there is not, or that it may not name."""
+
+
+class EventCall(BaseModel):
+    """What the media type posts."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    event_id: Annotated[str, Field(pattern=r"^\d{1,20}$")]
+    person: Annotated[str, Field(max_length=500)] = ""
+
+    @property
+    def known_person(self) -> str:
+        """Who did something."""
+        return "" if self.person.startswith(_NOBODY) else one_line(self.person)
 
 
 class Bridge:
@@ -116,18 +137,27 @@ class Bridge:
             seconds=round(took, 3),
         )
 
-    async def answer_event(self, _request: web.Request) -> web.Response:
+    async def answer_event(self, request: web.Request) -> web.Response:
         """POST /zabbix/events, Zabbix' media type: a problem was opened, closed or updated.
 
         What it is about is asked of Zabbix itself, so that a call that is lost or comes twice changes nothing.
-        200: Alertmanager has it. 503: Zabbix tries again. 404: there is no way back in the settings.
+        200: Alertmanager has it. 503: Zabbix tries again. 404: there is no way back in the settings. 400: it is no call
+        of the media type.
         """
+        try:
+            call = EventCall.model_validate_json(await request.read())
+        except ValidationError as error:
+            self._metrics.count_event(INVALID)
+            place = ".".join(map(str, error.errors()[0]["loc"])) or "the body"
+            return web.Response(
+                status=400, text=f"not a call of Zabbix' media type: {place}: {error.errors()[0]['msg']}\n"
+            )
         engine = self._ready_engine()
         if not engine.settings.alertmanagers:
             self._metrics.count_event(DeliveryReason.CONNECT)
             return web.Response(status=404, text="the settings name no alertmanagers\n")
         try:
-            await engine.compare_now()
+            await engine.compare_now(call.event_id, call.known_person)
         except DeliveryError as error:
             self._metrics.count_event(error.reason)
             return web.Response(status=503, text=f"{error.reason}: {error}\n")

@@ -1,5 +1,6 @@
 """Zabbix and Alertmanager compared, and brought into step: what forwards, acknowledges and repairs."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,10 +40,15 @@ class Comparison:
     metrics: BridgeMetrics
     clock: Callable[[], float]
     _forwarded: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    _persons: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._missing = Differences(self.settings.settle, self.clock)
         self._orphans = Differences(self.settings.settle, self.clock)
+
+    def note_person(self, event_id: str, person: str) -> None:
+        """Zabbix told who did something about an event."""
+        self._persons[event_id] = person
 
     async def run(self) -> None:
         """Compare once, and act. Raises DeliveryError; the next comparison does what this one did not."""
@@ -77,8 +83,10 @@ class Comparison:
             for problem in problems
             if (alert := by_fingerprint.get(problem.fingerprint or "") or by_event.get(problem.event_id))
         ]
+        self._persons = {one.event_id: self._persons[one.event_id] for one in problems if one.event_id in self._persons}
+        zabbix = acknowledge.Zabbix(await self.api.user_id(), self._persons, time.time())
         found: list[Step] = [
-            *acknowledge.steps(pairs, silences, await self.api.user_id()),
+            *acknowledge.steps(pairs, silences, zabbix),
             *acknowledge.leftovers(silences, (problem.event_id for problem in problems)),
         ]
         for step in found:

@@ -81,8 +81,13 @@ class Engine:
             for one in self._asked:
                 one.cancel()
 
-    async def compare_now(self) -> None:
-        """Return when both sides have been brought into step after this call. Raises DeliveryError."""
+    async def compare_now(self, event_id: str, person: str) -> None:
+        """Return when both sides have been brought into step after this call. Raises DeliveryError.
+
+        `person` did something about the event; empty when nobody did.
+        """
+        if person:
+            self._comparison.note_person(event_id, person)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asked.append(done)
         self._wake.set()

@@ -11,7 +11,7 @@ from tapwatch.instruments import counter, gauge, histogram
 
 TAKEN = "taken"
 INVALID = "invalid"
-"""A notification that is none."""
+"""What was posted is not what is posted here."""
 
 _BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 45, 90)
 
@@ -35,7 +35,8 @@ class BridgeMetrics:
         for result in (TAKEN, *DeliveryReason):
             for one in (self._notifications, self._values, self._events, self._comparisons):
                 one.labels(result)
-        self._notifications.labels(INVALID)
+        for counted in (self._notifications, self._events):
+            counted.labels(INVALID)
         for status in ("firing", "resolved"):
             self._alerts.labels(status)
         for target in ("zabbix", "alertmanager"):

@@ -20,6 +20,7 @@ class Update:
 
     user_id: str
     person: str
+    """Empty when the account may not see who that is: only a super administrator sees everybody."""
     unix_time: int
     action: int
     """Bits, as event.acknowledge takes them."""
@@ -114,5 +115,5 @@ def _problem(event: Mapping[str, Any], groups: Mapping[str, tuple[str, ...]]) ->
 
 def _update(fields: Mapping[str, Any]) -> Update:
     names = [fields.get("name") or "", fields.get("surname") or ""]
-    person = " ".join(name for name in names if name) or fields.get("username") or f"Zabbix user {fields['userid']}"
+    person = " ".join(name for name in names if name) or fields.get("username") or ""
     return Update(fields["userid"], person, int(fields["clock"]), int(fields["action"]), fields["message"])

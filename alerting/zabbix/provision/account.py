@@ -1,19 +1,19 @@
-"""The bridge's account: a role of few rights, a user group that may read, a user, and its token."""
+"""Two accounts of few rights: the bridge's own, with its token, and the one that Zabbix' actions send to."""
 
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alerting.zabbix.api import Api, Version
 from alerting.zabbix.provision.change import Change, Plan
-from alerting.zabbix.provision.media import MEDIA_TYPE
+from alerting.zabbix.provision.media import MEDIA_TYPE, RECIPIENT
 from alerting.zabbix.provision.template import TEMPLATE_GROUP
 from alerting.zabbix.provision.upkeep import make_or_mend
 from alerting.zabbix.subject import ROOT_GROUP
 
-ROLE = USER_GROUP = "Tapwatch bridge"
-USER = "tapwatch"
+USER_GROUP = "Tapwatch bridge"
 TOKEN = "tapwatch zabbix"  # noqa: S105 - its name
 
 METHODS = (
@@ -29,23 +29,49 @@ METHODS = (
 )
 """All that the bridge calls."""
 
-_ADMIN, _ALLOW_LIST, _READ, _READ_WRITE = 2, 1, 2, 3
+_ADMIN, _SUPER_ADMIN, _ALLOW_LIST, _READ, _READ_WRITE = 2, 3, 1, 2, 3
 
 
-def plan_role(api: Api, version: Version) -> Plan:
-    """A role that may call what the bridge calls, and see one page."""
-    methods = [*METHODS, "history.push"] if version >= (7, 0) else list(METHODS)
-    rules = {
-        "ui": [{"name": "monitoring.problems", "status": 1}],
-        "ui.default_access": 0,
-        "api.access": 1,
-        "api.mode": _ALLOW_LIST,
-        "api": sorted(methods),
-    }
-    wanted = {"name": ROLE, "type": _ADMIN, "rules": rules}
-    question = {"output": "extend", "selectRules": "extend", "filter": {"name": ROLE}}
-    checked = {"type": _ADMIN, "rules": {name: rules[name] for name in ("api.access", "api.mode", "api")}}
-    yield from make_or_mend(api, ("role", "roleid", "role"), question, wanted, checked)
+@dataclass(frozen=True)
+class Account:
+    """A role and its only user."""
+
+    role: str
+    role_type: int
+    user: str
+    methods: tuple[str, ...] = ()
+    """What it may call of the API; nothing when there is none."""
+    media_type: str | None = None
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """Every role must see at least one page; nobody knows the password that would open it."""
+        api = {"api.mode": _ALLOW_LIST, "api": sorted(self.methods)} if self.methods else {}
+        page = {"ui": [{"name": "monitoring.problems", "status": 1}], "ui.default_access": 0}
+        return {**page, "api.access": int(bool(self.methods)), **api}
+
+
+def accounts(version: Version) -> tuple[Account, Account]:
+    """Who calls Zabbix, and whom Zabbix calls.
+
+    The recipient may do nothing, but has to be of the type that sees everybody: Zabbix hides from all others who
+    acknowledged.
+    """
+    methods = (*METHODS, "history.push") if version >= (7, 0) else METHODS
+    return (
+        Account("Tapwatch bridge", _ADMIN, "tapwatch", methods),
+        Account("Tapwatch recipient", _SUPER_ADMIN, RECIPIENT, media_type=MEDIA_TYPE),
+    )
+
+
+def plan_role(api: Api, account: Account) -> Plan:
+    """The account's role."""
+    wanted = {"name": account.role, "type": account.role_type, "rules": account.rules}
+    question = {"output": "extend", "selectRules": "extend", "filter": {"name": account.role}}
+    told = {name: value for name, value in account.rules.items() if name.startswith("api")}
+    yield from make_or_mend(
+        api, ("role", "roleid", "role"), question, wanted, {"type": account.role_type, "rules": told}
+    )
 
 
 def plan_user_group(api: Api, version: Version) -> Plan:
@@ -74,36 +100,36 @@ def _permission(group: str) -> int:
     return _READ_WRITE if ours else _READ
 
 
-def plan_user(api: Api) -> Plan:
-    """The user whose token the bridge has, and to whom Zabbix' actions send."""
-    media = api.call_now("mediatype.get", {"output": ["mediatypeid"], "filter": {"name": MEDIA_TYPE}})
-    role = api.call_now("role.get", {"output": ["roleid"], "filter": {"name": ROLE}})
+def plan_user(api: Api, account: Account) -> Plan:
+    """The account's user."""
+    media = {"output": ["mediatypeid"], "filter": {"name": account.media_type}}
+    medias = api.call_now("mediatype.get", media) if account.media_type else []
+    role = api.call_now("role.get", {"output": ["roleid"], "filter": {"name": account.role}})
     group = api.call_now("usergroup.get", {"output": ["usrgrpid"], "filter": {"name": USER_GROUP}})
     checked = {
-        "username": USER,
+        "username": account.user,
         "name": "Tapwatch",
-        "surname": "bridge",
         "roleid": role[0]["roleid"] if role else "",
         "usrgrps": [{"usrgrpid": one["usrgrpid"]} for one in group],
-        "medias": [{"mediatypeid": one["mediatypeid"], "sendto": USER} for one in media],
+        "medias": [{"mediatypeid": one["mediatypeid"], "sendto": account.user} for one in medias],
     }
     question = {
-        "output": ["userid", "username", "name", "surname", "roleid"],
+        "output": ["userid", "username", "name", "roleid"],
         "selectUsrgrps": ["usrgrpid"],
         "selectMedias": ["mediatypeid", "sendto"],
-        "filter": {"username": USER},
+        "filter": {"username": account.user},
     }
     password = secrets.token_urlsafe(24)  # nobody ever uses it
     yield from make_or_mend(api, ("user", "userid", "user"), question, {**checked, "passwd": password}, checked)
 
 
-def plan_token(api: Api, file: Path) -> Plan:
+def plan_token(api: Api, account: Account, file: Path) -> Plan:
     """A token in `file` when there is none yet; only its owner may read it."""
     if file.exists():
         return
 
     def apply() -> None:
-        user = api.call_now("user.get", {"output": ["userid"], "filter": {"username": USER}})[0]["userid"]
+        user = api.call_now("user.get", {"output": ["userid"], "filter": {"username": account.user}})[0]["userid"]
         old = api.call_now("token.get", {"output": ["tokenid"], "userids": user, "filter": {"name": TOKEN}})
         ids = [one["tokenid"] for one in old]
         if not ids:

@@ -9,6 +9,8 @@ from alerting.zabbix.provision.upkeep import make_or_mend
 from alerting.zabbix.settings import WebhookSettings
 
 MEDIA_TYPE = "Tapwatch"
+RECIPIENT = "tapwatch-recipient"
+"""The user that the actions send to."""
 PROBLEMS_ACTION = "Tapwatch: problems to Alertmanager"
 UPDATES_ACTION = "Tapwatch: acknowledgements to Alertmanager"
 
@@ -22,7 +24,8 @@ request.addHeader('Content-Type: application/json');
 if (wanted.username) {
     request.addHeader('Authorization: Basic ' + btoa(wanted.username + ':' + wanted.password));
 }
-var answer = request.post(wanted.url + '/zabbix/events', JSON.stringify({event_id: wanted.event_id}));
+var news = JSON.stringify({event_id: wanted.event_id, person: wanted.person});
+var answer = request.post(wanted.url + '/zabbix/events', news);
 if (request.getStatus() !== 200) {
     throw 'tapwatch zabbix answers ' + request.getStatus() + ': ' + answer;
 }
@@ -32,7 +35,8 @@ return 'taken';
 
 def plan_media_type(api: Api, webhook: WebhookSettings) -> Plan:
     """A webhook that tells the bridge of an event, and tries again when it is not taken."""
-    parameters = {"url": webhook.url, "event_id": "{EVENT.ID}", "username": webhook.username}
+    parameters = {"url": webhook.url, "event_id": "{EVENT.ID}", "person": "{USER.FULLNAME}"}
+    parameters["username"] = webhook.username
     parameters["password"] = webhook.password.get_secret_value() if webhook.password else ""
     wanted: dict[str, Any] = {
         "name": MEDIA_TYPE,
@@ -53,9 +57,9 @@ def plan_media_type(api: Api, webhook: WebhookSettings) -> Plan:
     yield from make_or_mend(api, ("media type", "mediatypeid", "mediatype"), question, wanted)
 
 
-def plan_actions(api: Api, user: str) -> Plan:
-    """Zabbix' own problems are told as they open and close; of those from Alertmanager, what people do about them."""
-    users = api.call_now("user.get", {"output": ["userid"], "filter": {"username": user}})
+def plan_actions(api: Api) -> Plan:
+    """Problems of its own as they open and close; of those from Alertmanager, what people do about them."""
+    users = api.call_now("user.get", {"output": ["userid"], "filter": {"username": RECIPIENT}})
     media = api.call_now("mediatype.get", {"output": ["mediatypeid"], "filter": {"name": MEDIA_TYPE}})
     ids = (users[0]["userid"] if users else "", media[0]["mediatypeid"] if media else "")
     send = _operation(*ids)

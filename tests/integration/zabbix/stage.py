@@ -106,8 +106,8 @@ class Stage:
     def problems(self, **tags: str) -> list[dict[str, Any]]:
         """Open problems with all of these tags, as people see them."""
         wanted = [{"tag": tag.replace("_", "-"), "value": value, "operator": 1} for tag, value in tags.items()]
-        question = {"output": "extend", "selectTags": "extend", "source": 0, "object": 0}
-        found: list[dict[str, Any]] = self.zabbix.api("problem.get", **question, tags=wanted, evaltype=0)
+        question: dict[str, Any] = {"output": "extend", "selectTags": "extend", "tags": wanted, "evaltype": 0}
+        found: list[dict[str, Any]] = self.zabbix.api("problem.get", **question)
         return found
 
     def event(self, problem: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Story:
         self.stage.zabbix.api("event.acknowledge", token=token, eventids=[event], action=action, message=message)
 
     def acknowledged(self) -> bool:
-        return self.problems()[0]["acknowledged"] == "1"
+        return [problem["acknowledged"] for problem in self.problems()] == ["1"]
 
     async def silences(self, state: str = "active") -> list[dict[str, Any]]:
         found = await ask(f"{self.url}/api/v2/silences")
@@ -78,7 +78,7 @@ async def test_who_acknowledges_in_zabbix_silences_in_alertmanager_under_their_n
         await story.begin()
         story.update(ACKNOWLEDGE | MESSAGE, "On my way", person(zabbix_server))
         silence = (await until_async("the silence", story.silences))[0]
-        assert silence["createdBy"] == "Mei Chen"
+        assert silence["createdBy"] == "Mei Chen (chen)"
         assert silence["comment"].startswith("On my way")
         assert story.acknowledged()
         story.update(UNACKNOWLEDGE, "", person(zabbix_server))

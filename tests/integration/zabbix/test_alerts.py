@@ -1,6 +1,7 @@
 """Alertmanager's alerts in a real Zabbix, as people see them there."""
 
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ async def test_news_that_comes_again_opens_no_second_problem(zabbix_server: Stag
     ],
 )
 async def test_a_host_that_zabbix_does_not_know_is_made_by_the_bridges_account(
-    zabbix_server: Stage, labels: dict[str, str], host: str
+    zabbix_server: Stage, labels: dict[str, Any], host: str
 ) -> None:
     fingerprint = hashlib.sha256(host.encode()).hexdigest()[:16]
     async with zabbix_server.bridge() as bridge:
