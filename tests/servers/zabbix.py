@@ -204,7 +204,7 @@ def _wait(daemon: ConfinedDaemon, ready: Callable[[], bool]) -> None:
     raise TapwatchError(f"{daemon.name} {why}:\n{daemon.log_end()}")
 
 
-def _server_port() -> int:
+def new_port() -> int:
     """A free port that Zabbix accepts in its settings: below those that the kernel gives away."""
     while True:
         port = random.randrange(20_000, _LARGEST_PORT)
@@ -246,7 +246,7 @@ class Zabbix:
         session.mkdir()
         shutil.chown(session, NOBODY, NOBODY)
         _run(["cp", "-a", "--reflink=auto", f"{prepared}/database/data", f"{session}/data"], session / "cp.log")
-        zabbix = cls(release, session, prepared / "root", free_port(), _server_port(), _server_port())
+        zabbix = cls(release, session, prepared / "root", free_port(), new_port(), new_port())
         with contextlib.ExitStack() as stack:
             zabbix._start(stack, settings)
             yield zabbix
@@ -279,6 +279,10 @@ class Zabbix:
         if "error" in answer:
             raise ZabbixApiError(f"{method}: {answer['error']['message']} {answer['error']['data']}")
         return answer["result"]
+
+    def delete(self, kind: str, *ids: str) -> None:
+        """Remove objects of the API, as Admin."""
+        self._call(f"{kind}.delete", list(ids), self.token)
 
     def confined_daemon(self, name: str, *command: str, **environment: str) -> ConfinedDaemon:
         """One more program of the root, with the session's folder at /session."""
