@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bench.parts import dead, exchanges, gateway, line, probe, scale
+from bench.parts import dead, exchanges, gateway, line, probe, scale, zabbix
 from bench.run import Run
 from tapwatch.process import exit_on_faults
 
@@ -37,7 +37,7 @@ def main(context: click.Context, /, **options: Path | None) -> None:
     click.echo(f"All parts took {time.monotonic() - started:.0f} s.", err=True)
 
 
-for _command in _PARTS:
+for _command in (*_PARTS, zabbix.command):  # Zabbix needs root and has no peer: it is measured when it is named
     main.add_command(_command)
 
 

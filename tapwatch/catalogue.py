@@ -224,7 +224,9 @@ ZABBIX_NOTIFICATION_SECONDS = _histogram(
 )
 ZABBIX_ALERTS = _counter("tapwatch_zabbix_alerts_total", "Alerts that Zabbix has taken.", "status")
 ZABBIX_VALUES = _counter(
-    "tapwatch_zabbix_values_total", "States of alerts sent to Zabbix by result: taken, or the reason of failure.", "result"
+    "tapwatch_zabbix_values_total",
+    "States of alerts sent to Zabbix by result: taken, or the reason of failure.",
+    "result",
 )
 ZABBIX_LAST_DELIVERY = _gauge(
     "tapwatch_zabbix_last_delivery_timestamp_seconds", "When Zabbix last took a notification."

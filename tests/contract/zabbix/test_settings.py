@@ -26,6 +26,8 @@ alertmanagers: [10.0.0.1:9093]
 clusters: {campus: {nodez: [a]}}
 """
 
+NO_ADDRESS = "is not HOST:PORT (as 127.0.0.1:9802, or :9802 for every interface)"
+
 
 def write(folder: Path, text: str) -> Path:
     (folder / "zabbix.token").write_text("a" * 64, encoding="utf-8")
@@ -57,8 +59,7 @@ def test_every_fault_is_told_at_once_with_its_line_and_without_the_password(tmp_
     assert told.splitlines() == [
         "zabbix.yaml:1: api_url: must hold no user, password, '?' or '#'; secrets stand in files of their own",
         "zabbix.yaml:2: token_file: the secret's file missing.token cannot be read: No such file or directory",
-        "zabbix.yaml:3: server: 'zabbix.example:99999' is not HOST:PORT "
-        "(as 127.0.0.1:9802, or :9802 for every interface)",
+        f"zabbix.yaml:3: server: 'zabbix.example:99999' {NO_ADDRESS}",
         "zabbix.yaml:4: values: input should be 'auto', 'history.push' or 'trapper'",
         "zabbix.yaml:5: timeout: must be a duration such as 500ms, 15s or 1h30m, not '5'",
         "zabbix.yaml:6: nodata: input should be greater than or equal to 30",

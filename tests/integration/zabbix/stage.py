@@ -79,10 +79,10 @@ class Stage:
         text = yaml.safe_dump({"dispensers": [dict(one) for one in dispensers]})
         (self.folder / "dispensers.yaml").write_text(text, encoding="utf-8")
 
-    async def provision(self, *options: str, token: Path | None = None) -> tuple[int, str, str]:
+    async def provision(self, *options: str, token: Path | None = None, seconds: float = 110) -> tuple[int, str, str]:
         """`tapwatch zabbix provision`: status, stdout, stderr."""
         files = (f"--config.file={self.config}", f"--token.file={token or self.folder / 'admin.token'}")
-        return await run_to_end("zabbix", "provision", *files, *options, seconds=110)
+        return await run_to_end("zabbix", "provision", *files, *options, seconds=seconds)
 
     @asynccontextmanager
     async def bridge(self, port: int | None = None, **changes: object) -> AsyncIterator[Running]:
@@ -104,7 +104,7 @@ class Stage:
             assert answer.status == 200
 
     def problems(self, **tags: str) -> list[dict[str, Any]]:
-        """Open problems with all of these tags, as people see them."""
+        """Open problems with all of these tags, at least one, as people see them."""
         wanted = [{"tag": tag.replace("_", "-"), "value": value, "operator": 1} for tag, value in tags.items()]
         question: dict[str, Any] = {"output": "extend", "selectTags": "extend", "tags": wanted, "evaltype": 0}
         found: list[dict[str, Any]] = self.zabbix.api("problem.get", **question)

@@ -14,9 +14,9 @@ from tests.servers.zabbix import new_port
 NASTY = "a/b\\c:d*e?f\"g<h>i|j'k,l;m{n}o$p%q^r&s(t)u[v]w#x@y!z~ü水😀\t\n\u202e{$SECRET}{HOST.HOST}{?1+1}{#LLD}"
 
 
-async def taken(bridge: Running, fingerprint: str, **labels: str) -> bool:
+async def taken(bridge: Running, fingerprint: str, dispenser: str = "lib-1f-east") -> bool:
     """Whether Zabbix takes the alert now."""
-    return (await bridge.post("/zabbix", data=body(alert(fingerprint=fingerprint, **labels))))[0] == 200
+    return (await bridge.post("/zabbix", data=body(alert(fingerprint=fingerprint, dispenser=dispenser))))[0] == 200
 
 
 async def test_a_wrong_token_is_told_and_never_shown_and_a_right_one_delivers(zabbix_server: Stage) -> None:
@@ -177,13 +177,17 @@ async def test_a_payload_that_is_none_is_told_so(zabbix_server: Stage) -> None:
         assert text.startswith("not a call of Zabbix' media type: event_id: ")
 
 
-async def test_zabbix_opens_a_problem_when_the_bridge_is_silent(zabbix_server: Stage) -> None:
-    def silent() -> bool:
-        return any(one["name"] == "The bridge from Alertmanager is silent" for one in zabbix_server.problems())
+@pytest.mark.timeout(300)
+async def test_zabbix_opens_a_problem_while_the_bridge_is_silent(zabbix_server: Stage) -> None:
+    """nodata waits for 30 s here and is judged every 30 s."""
 
+    def silent() -> bool:
+        problems = zabbix_server.problems(source="tapwatch")
+        return any(one["name"] == "The bridge from Alertmanager is silent" for one in problems)
+
+    await until("it is missed", silent, 120)
     async with zabbix_server.bridge():
-        await until("the bridge is heard", lambda: not silent(), 100)
-    await until("it is missed", silent, 100)
+        await until("it is heard", lambda: not silent(), 120)
 
 
 async def test_a_bad_reload_keeps_the_old_settings(zabbix_server: Stage) -> None:
