@@ -179,7 +179,7 @@ async def test_a_payload_that_is_none_is_told_so(zabbix_server: Stage) -> None:
 
 @pytest.mark.timeout(300)
 async def test_zabbix_opens_a_problem_while_the_bridge_is_silent(zabbix_server: Stage) -> None:
-    """nodata waits for 30 s here and is judged every 30 s."""
+    """Its nodata trigger waits for 30 s here, and is judged every 30 s."""
 
     def silent() -> bool:
         problems = zabbix_server.problems(source="tapwatch")

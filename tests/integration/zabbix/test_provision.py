@@ -138,3 +138,16 @@ async def test_zabbix_6_0_is_provisioned_likewise(old_zabbix_server: Stage) -> N
     host = old_zabbix_server.host("tapwatch.dispenser.lib-1f-east")
     assert host is not None
     assert host["inventory"]["location"] == "main-campus, library, floor 1"
+
+
+async def test_the_webhooks_password_reaches_zabbix_and_nothing_that_people_read(fleet: Stage) -> None:
+    password = "plover-7719-xyzzy"
+    (fleet.folder / "webhook.password").write_text(password, encoding="utf-8")
+    fleet.configure(webhook={"username": "zabbix", "password_file": "./webhook.password"})
+    dry = await fleet.provision("--dry-run")
+    wet = await fleet.provision()
+    assert "update media type 'Tapwatch': parameters" in wet[1]
+    assert await fleet.provision() == NOTHING
+    (media,) = fleet.zabbix.api("mediatype.get", filter={"name": "Tapwatch"}, output="extend")
+    assert {"name": "password", "value": password} in media["parameters"]
+    assert password not in f"{dry} {wet}"
