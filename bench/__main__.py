@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bench.parts import cluster, day, dead, delay, exchanges, gateway, line, probe, scale, storm
+from bench.parts import cluster, day, dead, delay, exchanges, gateway, line, probe, scale, storm, zabbix
 from bench.run import Run
 from tapwatch.process import exit_on_faults
 
@@ -39,7 +39,7 @@ def main(context: click.Context, /, **options: Path | None) -> None:
     click.echo(f"All parts took {time.monotonic() - started:.0f} s.", err=True)
 
 
-for _command in (*_PARTS, *_DINGTALK):
+for _command in (*_PARTS, *_DINGTALK, zabbix.command):  # Zabbix needs root and has no peer: it is measured when it is named
     main.add_command(_command)
 
 

@@ -141,6 +141,10 @@ class DeliveryReason(StrEnum):
     """The service cannot read the message."""
     QUOTA = "quota"
     """A quota of the organisation is used up."""
+    FORBIDDEN = "forbidden"
+    """The account has too few rights."""
+    NOT_TAKEN = "not_taken"
+    """The service does not take the value: it does not know the thing that it belongs to, or not yet."""
     UNKNOWN = "unknown"
     """An error code that no table knows."""
 

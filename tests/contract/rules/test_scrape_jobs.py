@@ -11,11 +11,20 @@ def test_promtool_finds_nothing_wrong_with_the_scrape_jobs() -> None:
         [locate("promtool"), "check", "config", SCRAPE_JOBS], capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert "3 rule files found" in answer.stdout
+    assert "4 rule files found" in answer.stdout
 
 
 def test_the_jobs_have_the_names_that_rules_and_dashboards_use() -> None:
-    assert jobs() == {"dispensers", "dispenser-exporter", "cluster-exporter", "dingtalk", "alertmanager", "prometheus"}
+    expected = {
+        "dispensers",
+        "dispenser-exporter",
+        "cluster-exporter",
+        "dingtalk",
+        "zabbix",
+        "alertmanager",
+        "prometheus",
+    }
+    assert jobs() == expected
 
 
 def test_a_dispenser_is_scraped_through_the_exporter_and_known_by_its_own_address() -> None:
