@@ -39,7 +39,8 @@ def main(context: click.Context, /, **options: Path | None) -> None:
     click.echo(f"All parts took {time.monotonic() - started:.0f} s.", err=True)
 
 
-for _command in (*_PARTS, *_DINGTALK, zabbix.command):  # Zabbix needs root and has no peer: it is measured when it is named
+# Zabbix needs root and has no peer: it is measured when it is named.
+for _command in (*_PARTS, *_DINGTALK, zabbix.command):
     main.add_command(_command)
 
 
