@@ -91,7 +91,7 @@ class _Figures:
 def command(run: Run, nodes: int, pods: int, seconds: int) -> None:
     """A cluster watched, beside kube-state-metrics: CPU, memory, requests."""
     peer = ensure(_PEER)  # before all else, as building it takes minutes
-    with run.part("cluster") as part, _populated(part, Population(nodes, pods // 40, 40)) as plane:
+    with run.part("cluster") as part, _populated(part, Population("shop", nodes, pods // 40, 40)) as plane:
         audit = plane.folder / "audit.log"
         figures = []
         for candidate in (_ours(part, plane), *_peers(peer, plane)):

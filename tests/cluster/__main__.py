@@ -13,7 +13,7 @@ import click
 from tapwatch.errors import TapwatchError
 from tests.cluster.kwok import nodes_kept_alive
 from tests.cluster.plane import HighlyAvailable
-from tests.cluster.population import Population, populate
+from tests.cluster.population import Population, populated
 from tests.servers.gotools import ensure
 
 
@@ -34,8 +34,7 @@ def up(nodes: int, pods: int) -> None:
             folder = running.enter_context(tempfile.TemporaryDirectory(prefix="tapwatch-cluster-"))
             plane = running.enter_context(HighlyAvailable.start(Path(folder) / "plane"))
             if nodes:
-                with plane.asking_etcd(plane.masters[0]) as etcd:
-                    populate(Population(nodes, pods // 10, replicas=10), etcd)
+                running.enter_context(populated(plane, Population("shop", nodes, pods // 10, replicas=10)))
                 running.enter_context(nodes_kept_alive(plane))
         except TapwatchError as error:
             raise click.ClickException(str(error)) from error

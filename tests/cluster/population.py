@@ -9,11 +9,13 @@ import http.client
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tapwatch.errors import TapwatchError
 from tests.cluster import objects
 from tests.cluster.objects import Object
+from tests.cluster.plane import HighlyAvailable
 
 _OPERATIONS = 64
 """Of one transaction: etcd takes 128, and 1.5 MiB."""
@@ -32,6 +34,9 @@ _FOLDERS = {
 class Population:
     """How much there is of what; the pods are spread over the nodes in turn."""
 
+    name: str
+    """Begins the names of nodes and namespaces: a garbage collector remembers what it saw vanish, and with it all that
+    comes back by the same name, and so with the same UID."""
     nodes: int = 1_000
     deployments: int = 500
     replicas: int = 40
@@ -43,26 +48,40 @@ class Population:
         """In all."""
         return self.deployments * self.replicas
 
+    def node_name(self, number: int) -> str:
+        """Of one of the nodes."""
+        return f"{self.name}-node-{number:04}"
+
     def objects(self) -> Iterator[Object]:
         """Every object, in an order in which none names a later one."""
-        names = [f"team-{number:02}" for number in range(self.namespaces)]
+        names = [f"{self.name}-{number:02}" for number in range(self.namespaces)]
         for name in names:
             yield objects.namespace(name)
             yield objects.service_account(name)
         for number in range(self.nodes):
-            yield objects.node(node_name(number), number)
+            yield objects.node(self.node_name(number), number)
         pod = itertools.count()
         for number in range(self.deployments):
             deployment = objects.deployment(names[number % len(names)], f"app-{number:03}", self.replicas)
             replica_set = objects.replica_set(deployment)
             yield from (deployment, replica_set)
             for one in itertools.islice(pod, self.replicas):
-                yield objects.pod(replica_set, one, node_name(one % self.nodes))
+                yield objects.pod(replica_set, one, self.node_name(one % self.nodes))
 
 
-def node_name(number: int) -> str:
-    """The name of one of the nodes."""
-    return f"node-{number:04}"
+@contextmanager
+def populated(plane: HighlyAvailable, population: Population) -> Iterator[None]:
+    """A control plane with all of it; it is gone at the end.
+
+    No controller runs meanwhile: one that hears of a ReplicaSet before it hears of its pods would make others.
+    """
+    with _without_controllers(plane), plane.asking_etcd(plane.masters[0]) as etcd:
+        populate(population, etcd)
+    try:
+        yield
+    finally:
+        with _without_controllers(plane), plane.asking_etcd(plane.masters[0]) as etcd:
+            _remove(population, etcd)
 
 
 def populate(population: Population, etcd: http.client.HTTPConnection) -> None:
@@ -78,9 +97,20 @@ def put(content: Iterable[Object], etcd: http.client.HTTPConnection) -> None:
     _transact(etcd, ({"request_put": {"key": _key(one), "value": _data(json.dumps(one))}} for one in content))
 
 
-def remove(population: Population, etcd: http.client.HTTPConnection) -> None:
+def _remove(population: Population, etcd: http.client.HTTPConnection) -> None:
     """Delete all of it, at once and without any finalizer; raises as `put`."""
     _transact(etcd, ({"request_delete_range": {"key": _key(one)}} for one in population.objects()))
+
+
+@contextmanager
+def _without_controllers(plane: HighlyAvailable) -> Iterator[None]:
+    for master in plane.masters:
+        master.controller_manager.kill()
+    try:
+        yield
+    finally:
+        for master in plane.masters:
+            master.controller_manager.start()
 
 
 def _transact(etcd: http.client.HTTPConnection, operations: Iterator[Mapping[str, object]]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tapwatch import catalogue
 from tests.cluster.kwok import LEASE_SECONDS, nodes_kept_alive
 from tests.cluster.plane import HighlyAvailable
-from tests.cluster.population import Population, populate, remove
+from tests.cluster.population import Population, populated
 from tests.cluster.watching import Exporter, cluster_settings, exporter_on
 from tests.integration.cluster.watching import Scrape
 from tests.servers.daemon import Daemon
@@ -16,7 +16,7 @@ from tests.servers.waiting import comes_true
 
 pytestmark = pytest.mark.timeout(300)
 
-SMALL = Population(nodes=20, deployments=4, replicas=10, namespaces=2)
+SMALL = Population("heartbeats", nodes=20, deployments=4, replicas=10, namespaces=2)
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 SERVICES = "/api/v1/namespaces/default/services"
 EXPIRED, READY = catalogue.CONTROLPLANE_NODES_EXPIRED, {"condition": "Ready"}
@@ -27,12 +27,8 @@ WEB = {"kind": "Deployment", "workload": "web"}
 
 @pytest.fixture(scope="module")
 def kwok(shared_plane: HighlyAvailable) -> Iterator[Daemon]:
-    with shared_plane.asking_etcd(shared_plane.masters[0]) as etcd:
-        populate(SMALL, etcd)
-    with nodes_kept_alive(shared_plane) as kwok:
+    with populated(shared_plane, SMALL), nodes_kept_alive(shared_plane) as kwok:
         yield kwok
-    with shared_plane.asking_etcd(shared_plane.masters[0]) as etcd:
-        remove(SMALL, etcd)
 
 
 @pytest.fixture(scope="module")

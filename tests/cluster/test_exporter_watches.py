@@ -10,14 +10,14 @@ from tapwatch import catalogue
 from tests.cluster.kwok import nodes_kept_alive
 from tests.cluster.master import Master
 from tests.cluster.plane import HighlyAvailable
-from tests.cluster.population import Population, populate, remove
+from tests.cluster.population import Population, populated
 from tests.cluster.watching import Exporter, cluster_settings, exporter_on
 from tests.integration.cluster.watching import Scrape
 from tests.servers.apiserver import Replica
 
 pytestmark = pytest.mark.timeout(300)
 
-MANY = Population(nodes=40, deployments=50, replicas=40)
+MANY = Population("watched", nodes=40, deployments=50, replicas=40)
 PODS = {"resource": "pods", "namespace": ""}
 OBJECTS, LISTS, WATCH_UP = (
     catalogue.CONTROLPLANE_WATCH_OBJECTS,
@@ -30,18 +30,15 @@ OBJECTS, LISTS, WATCH_UP = (
 def exporter(
     shared_plane: HighlyAvailable, tmp_path_factory: pytest.TempPathFactory, noticed: dict[str, float]
 ) -> Iterator[Exporter]:
-    with shared_plane.asking_etcd(shared_plane.masters[0]) as etcd:
-        populate(MANY, etcd)
     folder, cluster = tmp_path_factory.mktemp("exporter"), cluster_settings(shared_plane, shared_plane.kubeconfig)
     with (
+        populated(shared_plane, MANY),
         nodes_kept_alive(shared_plane),
         exporter_on(folder, clusters=[cluster], parts=["nodes", "pods", "workloads"]) as exporter,
     ):
         exporter.until(lambda scrape: pods(scrape) == MANY.pods)
         yield exporter
         noticed.update(exporter.noticed)
-    with shared_plane.asking_etcd(shared_plane.masters[0]) as etcd:
-        remove(MANY, etcd)
     shared_plane.entrance.ask("DELETE", "/api/v1/namespaces/default/pods")
 
 
