@@ -1,12 +1,16 @@
 """Zabbix hosts of the things that alerts are about, made when the first alert comes."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
+
+import structlog
 
 from alerting.zabbix.api import Api
 from alerting.zabbix.subject import ROOT_GROUP, STACK, Subject
 from tapwatch.errors import DeliveryError, DeliveryReason
+
+log = structlog.get_logger()
 
 ALERTS_TEMPLATE = "Tapwatch alerts"
 """The template that every host is linked to; `provision` makes it."""
@@ -42,7 +46,8 @@ class Hosts:
     async def ensure(self, subjects: Collection[Subject]) -> Mapping[Subject, str]:
         """The technical name of the host that stands for each subject; missing hosts are made.
 
-        A host that was disabled takes no values: what is about it goes to Tapwatch's own host. Raises DeliveryError.
+        A host that was disabled, or that Zabbix refuses, takes no values: what is about it goes to Tapwatch's own host.
+        Raises DeliveryError.
         """
         async with self._making:
             await self._learn({*subjects, STACK})
@@ -54,17 +59,37 @@ class Hosts:
             self._known.pop(host, None)
 
     async def _learn(self, subjects: Iterable[Subject]) -> None:
-        unknown = {one.host: one for one in subjects if one.host not in self._known}
-        if not unknown:
-            return
-        for one in await self._api.call("host.get", {"output": ["host", "status"], "filter": {"host": list(unknown)}}):
-            self._known[one["host"]] = one["status"] == ENABLED
-            del unknown[one["host"]]
-        missing = list(unknown.values())
+        missing = await self._ask({one.host: one for one in subjects if one.host not in self._known})
         for start in range(0, len(missing), CHUNK):
             await self._make(missing[start : start + CHUNK])
 
-    async def _make(self, subjects: list[Subject]) -> None:
+    async def _ask(self, unknown: Mapping[str, Subject]) -> list[Subject]:
+        """Note which of these Zabbix has; the others are given back."""
+        if not unknown:
+            return []
+        question = {"output": ["host", "status"], "filter": {"host": list(unknown)}}
+        found = {one["host"]: one["status"] == ENABLED for one in await self._api.call("host.get", question)}
+        self._known |= found
+        return [one for name, one in unknown.items() if name not in found]
+
+    async def _make(self, subjects: Sequence[Subject]) -> None:
+        """A host that Zabbix refuses must not hold up the others, nor what it is about: Tapwatch's own takes that."""
+        try:
+            await self._create(subjects)
+        except DeliveryError as error:
+            if error.reason is not DeliveryReason.BAD_MESSAGE:
+                raise
+            missing = await self._ask({one.host: one for one in subjects})  # another bridge may have made it meanwhile
+            if len(missing) > 1:
+                for one in missing:
+                    await self._make([one])
+            elif missing and missing[0] != STACK:
+                log.warning("host.refused", host=missing[0].host, error=str(error))
+                self._known[missing[0].host] = False
+            elif missing:
+                raise
+
+    async def _create(self, subjects: Sequence[Subject]) -> None:
         template_id = await self._template_id()
         groups = await self._group_ids({group for one in subjects for group in one.groups})
         fields = [host_fields(one, template_id, {groups[group] for group in one.groups}) for one in subjects]

@@ -167,6 +167,51 @@ async def test_a_name_with_every_character_that_zabbix_forbids_arrives(zabbix_se
         assert "leaked-7731" not in str(event) + str(problem)
 
 
+async def test_a_host_that_zabbix_refuses_holds_up_neither_its_own_alerts_nor_others(zabbix_server: Stage) -> None:
+    """Somebody's host has the visible name that ours would have."""
+    group = zabbix_server.zabbix.api("hostgroup.create", name="Elsewhere")["groupids"][0]
+    zabbix_server.zabbix.api("host.create", host="theirs", name="Dispenser clash", groups=[{"groupid": group}])
+    alerts = [alert("Clash", fingerprint=f"f11{name}", dispenser=name) for name in ("clash", "clear")]
+    async with zabbix_server.bridge() as bridge:
+        assert (await bridge.post("/zabbix", data=body(*alerts))) == (200, "taken\n")
+        assert "host.refused" in bridge.log.read_text(encoding="utf-8")
+    hosts = {zabbix_server.event(one)["hosts"][0]["host"] for one in zabbix_server.problems(alertname="Clash")}
+    assert hosts == {"tapwatch.stack.tapwatch", "tapwatch.dispenser.clear"}
+
+
+@pytest.mark.parametrize("values", ["history.push", "trapper"])
+async def test_a_trapper_whose_queue_is_full_gets_the_alert_when_it_has_room(zabbix_server: Stage, values: str) -> None:
+    """Silent connections keep every trapper busy; both ways of sending end there."""
+    port = zabbix_server.zabbix.server_port
+    fingerprint = f"f12{len(values)}"
+    async with zabbix_server.bridge(values=values, timeout="3s", patience="6s") as bridge:
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(30)]
+        status, text = await bridge.post("/zabbix", data=body(alert(fingerprint=fingerprint)))
+        assert status == 503
+        assert text.partition(":")[0] in {"timeout", "bad_message", "not_taken"}
+        for _, writer in silent:
+            writer.close()
+            await writer.wait_closed()
+        await until_async("it is taken", lambda: taken(bridge, fingerprint))
+        assert len(zabbix_server.problems(fingerprint=fingerprint)) == 1
+
+
+async def test_a_database_that_hangs_confirms_nothing_and_gets_the_alert_later(zabbix_server: Stage) -> None:
+    """The trapper itself accepts values meanwhile: that alone must not count."""
+    async with zabbix_server.bridge(values="trapper", timeout="3s", patience="6s") as bridge:
+        assert await taken(bridge, "f131")
+        zabbix_server.zabbix.postgresql.pause()
+        try:
+            status, text = await bridge.post("/zabbix", data=body(alert(fingerprint="f131", status="resolved")))
+            assert status == 503
+            assert text.startswith("timeout: ")
+        finally:
+            zabbix_server.zabbix.postgresql.resume()
+        resolved = body(alert(fingerprint="f131", status="resolved"))
+        await until_async("it is taken", lambda: _all_taken(bridge, resolved))
+        assert not zabbix_server.problems(fingerprint="f131")
+
+
 async def test_a_payload_that_is_none_is_told_so(zabbix_server: Stage) -> None:
     async with zabbix_server.bridge() as bridge:
         status, text = await bridge.post("/zabbix", data=b'{"version": "4"}')
@@ -201,11 +246,14 @@ async def test_a_bad_reload_keeps_the_old_settings(zabbix_server: Stage) -> None
 
 
 async def test_two_bridges_at_once_double_nothing(zabbix_server: Stage) -> None:
-    alerts = [alert("Both", fingerprint=f"f30{number}") for number in range(6)]
+    alerts = [alert("Both", fingerprint=f"f30{number}", dispenser=f"both-{number}") for number in range(6)]
     async with zabbix_server.bridge() as one, zabbix_server.bridge() as other:
         answers = await asyncio.gather(*(bridge.post("/zabbix", data=body(*alerts)) for bridge in (one, other)))
         assert [status for status, _ in answers] == [200, 200]
-        assert len(zabbix_server.problems(alertname="Both")) == 6
+        problems = zabbix_server.problems(alertname="Both")
+        hosts = {zabbix_server.event(one)["hosts"][0]["host"] for one in problems}
+        assert len(problems) == 6
+        assert hosts == {f"tapwatch.dispenser.both-{number}" for number in range(6)}
 
 
 async def test_hosts_behind_a_zabbix_proxy_get_their_values_through_it(zabbix_server: Stage) -> None:
