@@ -78,4 +78,9 @@ def _dingtalk(ports: Ports, language: str, time_zone: str) -> dict[str, Any]:
         "language": language,
         "time_zone": time_zone,
     }
-    return {"robots": {ROBOT: robot}, "alertmanagers": [ports.url("alertmanager")]}
+    return {
+        "robots": {ROBOT: robot},
+        "outbox": "sqlite:///outbox.db",
+        "alertmanagers": [ports.url("alertmanager")],
+        "watchdogs": {"main": {"tell": [ROBOT]}},
+    }

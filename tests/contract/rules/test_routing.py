@@ -73,12 +73,11 @@ def test_the_worse_an_alert_the_sooner_it_is_told_wherever_it_is(alert: Alert, s
     assert ("dispenser" in route["group_by"]) == (alert.labels["severity"] == "critical")
 
 
-def test_every_receiver_but_the_watchdogs_tells_the_bridge_of_the_end_too() -> None:
+def test_every_receiver_tells_the_bridge_and_all_but_the_watchdogs_of_the_end_too() -> None:
     for receiver in CONFIG["receivers"]:
-        webhooks = receiver.get("webhook_configs", [])
-        assert bool(webhooks) == (receiver["name"] != "watchdog")
-        for webhook in webhooks:
-            assert webhook == {"url": "http://127.0.0.1:9804/dingtalk/ops", "send_resolved": True}
+        is_watchdog = receiver["name"] == "watchdog"
+        url = f"http://127.0.0.1:9804/{'watchdog/main' if is_watchdog else 'dingtalk/ops'}"
+        assert receiver["webhook_configs"] == [{"url": url, "send_resolved": not is_watchdog}]
 
 
 def inhibition_names() -> Iterator[str]:
