@@ -66,7 +66,7 @@ async def both_ways(stage: Stage, **changes: object) -> AsyncIterator[tuple[Runn
     """The bridge and an Alertmanager that know each other, and Zabbix' media type, which knows the bridge."""
     port = free_port()
     async with (
-        alertmanager(stage.folder, f"http://127.0.0.1:{port}") as url,
+        alertmanager(stage.folder, f"http://127.0.0.1:{port}/zabbix") as url,
         stage.bridge(port=port, alertmanagers=[url], webhook={"url": f"http://127.0.0.1:{port}"}, **changes) as bridge,
     ):
         status, out, err = await stage.provision()
