@@ -8,6 +8,8 @@ import pytest
 from tests.integration.zabbix.stage import Stage, alertmanager, until
 from tests.notifications import alert, body
 
+pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
+
 
 async def test_an_alert_becomes_a_problem_of_its_dispenser_and_recovers(zabbix_server: Stage) -> None:
     one = alert(

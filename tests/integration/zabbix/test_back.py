@@ -14,6 +14,8 @@ from tests.processes import Running
 from tests.servers.confined import SESSION
 from tests.servers.zabbix import AGENT_HOST
 
+pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
+
 
 class Machine:
     """A host that Zabbix watches through its agent: it has a problem while a file is there."""

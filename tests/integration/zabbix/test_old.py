@@ -1,9 +1,13 @@
 """Zabbix 6.0, without history.push, by the trapper: both ways."""
 
+import pytest
+
 from tests.integration.zabbix.stage import Stage, until, until_async
 from tests.integration.zabbix.test_acknowledge import ACKNOWLEDGE, MESSAGE, Story, person
 from tests.integration.zabbix.test_back import Machine, both_ways, firing
 from tests.notifications import alert, body
+
+pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
 
 
 async def test_alerts_become_problems_and_recover(old_zabbix_server: Stage) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from tests.integration.zabbix.stage import DISPENSERS, Stage
 
+pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
+
 NOTHING = (0, "Nothing to change.\n", "")
 
 
