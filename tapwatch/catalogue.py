@@ -561,3 +561,6 @@ ZABBIX_REPAIRS = _counter(
     "Alerts told again: missing in Zabbix, or an orphan there whose alert is gone.",
     "kind",
 )
+ZABBIX_CRASHES = _counter(
+    "tapwatch_zabbix_crashes_total", "Faults of our own that a loop of the bridge survived; each is in the log."
+)

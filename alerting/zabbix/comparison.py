@@ -63,13 +63,7 @@ class Comparison:
         lifetime = timedelta(seconds=self.settings.interval * LIVES_INTERVALS)
         web = self.settings.api_url.removesuffix("/api_jsonrpc.php")
         current = forward.alerts(problems, now, lifetime, web, self.settings.team)
-        alive = [alert["labels"] for alert in current.values()]
-        over = [
-            forward.ended(alert, now)
-            for event, alert in self._forwarded.items()
-            if event not in current and alert["labels"] not in alive
-        ]
-        if posts := [*current.values(), *over]:
+        if posts := [*current.values(), *forward.ended(self._forwarded, current, now)]:
             await self.alertmanager.post(posts)
         self._forwarded = current
         self.metrics.show_forwarded(len(current))

@@ -59,13 +59,24 @@ class _Pending:
 
     news: News
     deadline: float
-    taken: "asyncio.Future[None]"
+    taken: "asyncio.Future[DeliveryError | None]"
+    """None when Zabbix has taken it, else why not."""
     hosts: Sequence[str] = ()
     """Where its item is."""
     discovered: bool = False
     sent_at: float | None = None
     """When Zabbix last accepted its value."""
     refusal: str = "no value was sent yet"
+
+    def succeed(self) -> None:
+        """Zabbix has taken it."""
+        if not self.taken.done():
+            self.taken.set_result(None)
+
+    def fail(self, error: DeliveryError) -> None:
+        """Nobody tries any more."""
+        if not self.taken.done():
+            self.taken.set_result(error)
 
 
 @dataclass
@@ -89,15 +100,11 @@ class Delivery:
         mine = [_Pending(one, deadline, loop.create_future()) for one in news]
         self._backlog += mine
         self._wake.set()
-        outcomes = await asyncio.gather(*(one.taken for one in mine), return_exceptions=True)
-        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        if not failures:
-            return
-        first = failures[0]
-        if not isinstance(first, DeliveryError):
-            raise DeliveryError(DeliveryReason.DISCONNECT, "the bridge's delivery was stopped", retryable=True)
-        text = f"{len(failures)} of {len(mine)} alerts: {first}"
-        raise DeliveryError(first.reason, text, retryable=True) from first
+        outcomes = await asyncio.gather(*(one.taken for one in mine))
+        failures = [failure for failure in outcomes if failure is not None]
+        if failures:
+            text = f"{len(failures)} of {len(mine)} alerts: {failures[0]}"
+            raise DeliveryError(failures[0].reason, text, retryable=True) from failures[0]
 
     async def run(self) -> None:
         """Work for ever; whoever waits gets an answer even when this ends."""
@@ -111,8 +118,10 @@ class Delivery:
                 if pending and not self._backlog:
                     await asyncio.sleep(PAUSE_SECONDS)
         finally:
+            stopped = DeliveryError(DeliveryReason.DISCONNECT, "the bridge's delivery was stopped", retryable=True)
             for one in [*pending.values(), *self._backlog]:
-                one.taken.cancel()
+                one.fail(stopped)
+            self._backlog = []
 
     def _take_up(self, pending: dict[str, _Pending]) -> None:
         """One state of an alert at a time, in the order of their coming."""
@@ -131,8 +140,7 @@ class Delivery:
         except DeliveryError as error:
             self.note(error.reason, len(pending))
             for one in pending.values():
-                if not one.taken.done():
-                    one.taken.set_exception(error)
+                one.fail(error)
         self._give_up(pending.values())
         for fingerprint in [fingerprint for fingerprint, one in pending.items() if one.taken.done()]:
             del pending[fingerprint]
@@ -148,7 +156,7 @@ class Delivery:
         for one in resolved:
             one.hosts, one.discovered = tuple(host for host, key in states if key == one.news.key), True
             if not one.hosts:
-                one.taken.set_result(None)
+                one.succeed()
 
     async def _states(self, keys: Collection[str]) -> dict[tuple[str, str], str]:
         """Whether the trigger of each item fires, by host and key; empty for an item without a trigger."""
@@ -198,7 +206,7 @@ class Delivery:
             one for one in pending if all(states.get((host, one.news.key)) == one.news.value for host in one.hosts)
         ]
         for one in shown:
-            one.taken.set_result(None)
+            one.succeed()
         self.note(TAKEN, len(shown))
 
     def _give_up(self, pending: Iterable[_Pending]) -> None:
@@ -207,7 +215,7 @@ class Delivery:
         for one in late:
             host = ", ".join(one.hosts)
             text = f"Zabbix did not take {one.news.key} of host {host!r} in {self.patience:g} s: {one.refusal}"
-            one.taken.set_exception(DeliveryError(DeliveryReason.NOT_TAKEN, text, retryable=True))
+            one.fail(DeliveryError(DeliveryReason.NOT_TAKEN, text, retryable=True))
         if late:
             self.note(DeliveryReason.NOT_TAKEN, len(late))
             self.hosts.forget(host for one in late for host in one.hosts)

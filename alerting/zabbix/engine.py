@@ -62,7 +62,7 @@ class Engine:
         )
         alertmanager = Alertmanager(settings.alertmanagers, session, settings.timeout)
         self._comparison = Comparison(settings, api, alertmanager, self.delivery, metrics, time.monotonic)
-        self._asked: list[asyncio.Future[None]] = []
+        self._asked: list[asyncio.Future[DeliveryError | None]] = []
         self._wake = asyncio.Event()
 
     @asynccontextmanager
@@ -71,15 +71,23 @@ class Engine:
         works = [self.delivery.run, self._beat]
         if self.settings.alertmanagers:
             works.append(self._compare)
-        tasks = [asyncio.create_task(_for_ever(work)) for work in works]
+        tasks = [asyncio.create_task(self._for_ever(work)) for work in works]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for one in self._asked:
-                one.cancel()
+            _settle(self._asked, _STOPPED)
+
+    async def _for_ever(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:  # the outermost loop: a fault of our own must not end the bridge
+                log.exception("bridge.crashed", work=work.__name__)
+                self._metrics.count_crash()
+                await asyncio.sleep(1)
 
     async def compare_now(self, event_id: str, person: str) -> None:
         """Return when both sides have been brought into step after this call. Raises DeliveryError.
@@ -88,10 +96,11 @@ class Engine:
         """
         if person:
             self._comparison.note_person(event_id, person)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[DeliveryError | None] = asyncio.get_running_loop().create_future()
         self._asked.append(done)
         self._wake.set()
-        await done
+        if (failure := await done) is not None:
+            raise failure
 
     async def _compare(self) -> None:
         asked, self._asked = self._asked, []
@@ -106,8 +115,7 @@ class Engine:
             self._metrics.count_comparison(TAKEN, time.time())
             _settle(asked, None)
         finally:
-            for one in asked:
-                one.cancel()  # nothing happens to one that is settled
+            _settle(asked, _STOPPED)  # nothing happens to one that is settled
         await self._wait(self.settings.interval)
 
     async def _wait(self, seconds: float) -> None:
@@ -127,20 +135,10 @@ class Engine:
         await asyncio.sleep(self.settings.heartbeat)
 
 
-def _settle(asked: list["asyncio.Future[None]"], error: DeliveryError | None) -> None:
+_STOPPED = DeliveryError(DeliveryReason.DISCONNECT, "the bridge's comparison was stopped", retryable=True)
+
+
+def _settle(asked: list["asyncio.Future[DeliveryError | None]"], outcome: DeliveryError | None) -> None:
     for one in asked:
-        if one.done():
-            continue
-        if error is None:
-            one.set_result(None)
-        else:
-            one.set_exception(error)
-
-
-async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await work()
-        except Exception:  # the outermost loop: a fault of our own must not end the bridge
-            log.exception("bridge.crashed", work=work.__name__)
-            await asyncio.sleep(1)
+        if not one.done():
+            one.set_result(outcome)

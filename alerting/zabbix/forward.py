@@ -32,9 +32,13 @@ def alerts(
     }
 
 
-def ended(alert: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The same alert, resolved."""
-    return {**alert, "endsAt": now.isoformat()}
+def ended(
+    before: Mapping[str, Mapping[str, Any]], current: Mapping[str, Mapping[str, Any]], now: datetime
+) -> list[dict[str, Any]]:
+    """What was posted before and is over, resolved; a problem whose severity changed is another alert."""
+    alive = {frozenset(alert["labels"].items()) for alert in current.values()}
+    over = (alert for alert in before.values() if frozenset(alert["labels"].items()) not in alive)
+    return [{**alert, "endsAt": now.isoformat()} for alert in over]
 
 
 def labels(problem: Problem, team: str) -> dict[str, str]:

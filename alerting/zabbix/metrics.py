@@ -32,6 +32,7 @@ class BridgeMetrics:
         self._forwarded = gauge(catalogue.ZABBIX_PROBLEMS_FORWARDED, registry)
         self._steps = counter(catalogue.ZABBIX_ACKNOWLEDGEMENTS, registry)
         self._repaired = counter(catalogue.ZABBIX_REPAIRS, registry)
+        self._crashes = counter(catalogue.ZABBIX_CRASHES, registry)
         for result in (TAKEN, *DeliveryReason):
             for one in (self._notifications, self._values, self._events, self._comparisons):
                 one.labels(result)
@@ -80,6 +81,10 @@ class BridgeMetrics:
     def count_step(self, target: str) -> None:
         """An acknowledgement or a silence was carried over to `target`."""
         self._steps.labels(target).inc()
+
+    def count_crash(self) -> None:
+        """A fault of our own was survived."""
+        self._crashes.inc()
 
     def count_repair(self, kind: str, alerts: int) -> None:
         """So many alerts were told again."""

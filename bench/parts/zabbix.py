@@ -6,17 +6,22 @@ import time
 
 import aiohttp
 import click
+import yaml
 
+from alerting.zabbix.values import Trapper, Value
 from bench.run import Part, Run, figures_table
 from tapwatch.errors import TapwatchError
 from tapwatch.table import print_table
-from tests.integration.zabbix.stage import Stage, until
+from tapwatch.web import free_port
+from tests.integration.zabbix.stage import Stage, alertmanager, until, until_async
 from tests.notifications import alert, body
-from tests.processes import Running
+from tests.processes import Running, running
 from tests.servers.zabbix import ZABBIX_7_0
 
 _GROUP = 20
 """Alerts in one notification of the storm."""
+_TAKEN = 200
+_AGAIN_SECONDS = 1.0
 _SINGLES = 10
 """News that are timed one by one."""
 _END_SECONDS = 600.0
@@ -51,6 +56,9 @@ async def _measure(part: Part, dispensers: int, alerts: int, cache_update: int) 
             part.tell("a storm")
             for title, seconds in (await _storm(stage, bridge, alerts, dispensers)).items():
                 table.add_row(title, f"{seconds:.1f} s")
+        part.tell("from a problem to a message")
+        times = await _messages(stage)
+        table.add_row("problem to DingTalk message", f"{statistics.median(times):.1f} s, at most {max(times):.1f} s")
     print_table(table)
 
 
@@ -125,16 +133,64 @@ async def _storm(stage: Stage, bridge: Running, alerts: int, dispensers: int) ->
 async def _all(bridge: Running, alerts: list[dict[str, object]]) -> float:
     started = time.monotonic()
     groups = [alerts[start : start + _GROUP] for start in range(0, len(alerts), _GROUP)]
-    answers = await asyncio.gather(
-        *(
-            bridge.post("/zabbix", data=body(*group, group=str(number)), timeout=_PATIENT)
-            for number, group in enumerate(groups)
-        )
-    )
-    refused = [text for status, text in answers if status != 200]  # noqa: PLR2004 - HTTP's
-    if refused:
-        raise TapwatchError(f"{len(refused)} of {len(groups)} notifications were not taken: {refused[0]}")
+    await asyncio.gather(*(_notify(bridge, body(*group, group=str(number))) for number, group in enumerate(groups)))
     return time.monotonic() - started
+
+
+async def _notify(bridge: Running, news: bytes) -> None:
+    """As Alertmanager does: again after a 503."""
+    deadline = time.monotonic() + _END_SECONDS
+    while (answer := await bridge.post("/zabbix", data=news, timeout=_PATIENT))[0] != _TAKEN:
+        if time.monotonic() > deadline:
+            raise TapwatchError(f"a notification was not taken: {answer[1]}")
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _messages(stage: Stage) -> list[float]:
+    """From a value that opens a problem of Zabbix' own until the message stands in the group chat."""
+    key = _machine(stage)
+    bridge, chat = free_port(), free_port()
+    robot = {"url": f"http://127.0.0.1:{chat}/robot/send", "access_token_file": "./ops.token"}
+    (stage.folder / "ops.token").write_text("0123456789abcdef", encoding="utf-8")
+    robots = stage.folder / "dingtalk.yaml"
+    robots.write_text(yaml.safe_dump({"robots": {"ops": robot}}), encoding="utf-8")
+    async with (
+        running(stage.folder, "dingtalk", "stand-in", f"--robots={robots}", port=chat) as stand_in,
+        running(stage.folder, "dingtalk", f"--config.file={robots}") as dingtalk,
+        alertmanager(stage.folder, f"{dingtalk.url}/dingtalk/ops") as url,
+        stage.bridge(port=bridge, interval="30s", alertmanagers=[url], webhook={"url": f"http://127.0.0.1:{bridge}"}),
+    ):
+        await _provision(stage)
+        return [await _message(stage, stand_in, key.format(number)) for number in range(_SINGLES)]
+
+
+def _machine(stage: Stage) -> str:
+    """A host with items and triggers; the pattern of the items' keys, which are the problems' names, too."""
+    api, key = stage.zabbix.api, "machine.{}"
+    group = api("hostgroup.create", name="Machines")["groupids"][0]
+    host = api("host.create", host="machine", groups=[{"groupid": group}])["hostids"][0]
+    for name in (key.format(number) for number in range(_SINGLES)):
+        api("item.create", hostid=host, name=name, key_=name, type=2, value_type=3)
+        api("trigger.create", description=name, expression=f"last(/machine/{name})=1", priority=4)
+    return key
+
+
+async def _message(stage: Stage, stand_in: Running, key: str) -> float:
+    host, port = stage.zabbix.trapper.split(":")
+    trapper = Trapper((host, int(port)), _END_SECONDS)
+    await until_async("the new item", lambda: _takes(trapper, Value("machine", key, "0")))
+    started = time.monotonic()
+    await _takes(trapper, Value("machine", key, "1"))
+    await until_async("the message", lambda: _shows(stand_in, key))
+    return time.monotonic() - started
+
+
+async def _takes(trapper: Trapper, value: Value) -> bool:
+    return (await trapper.push([value]))[0] is None
+
+
+async def _shows(stand_in: Running, key: str) -> bool:
+    return key in (await stand_in.get("/messages"))[1]
 
 
 def _expect(found: int, wanted: int, what: str) -> None:

@@ -18,6 +18,7 @@ def test_the_metrics_are_there() -> None:
         "tapwatch_zabbix_acknowledgements_total",
         "tapwatch_zabbix_alerts_total",
         "tapwatch_zabbix_comparisons_total",
+        "tapwatch_zabbix_crashes_total",
         "tapwatch_zabbix_events_total",
         "tapwatch_zabbix_last_comparison_timestamp_seconds",
         "tapwatch_zabbix_last_delivery_timestamp_seconds",

@@ -127,12 +127,12 @@ class Stage:
 
 
 @asynccontextmanager
-async def alertmanager(folder: Path, bridge_url: str, **route: str) -> AsyncIterator[str]:
-    """A real one, which routes everything to the bridge without waiting; its URL."""
+async def alertmanager(folder: Path, webhook: str, **route: str) -> AsyncIterator[str]:
+    """A real one, which routes everything to this webhook without waiting; its URL."""
     times = {"group_wait": "0s", "group_interval": "5s", "repeat_interval": "1h"} | route
     config = {
         "route": {"receiver": "zabbix", "group_by": ["alertname"], **times},
-        "receivers": [{"name": "zabbix", "webhook_configs": [{"url": f"{bridge_url}/zabbix"}]}],
+        "receivers": [{"name": "zabbix", "webhook_configs": [{"url": webhook}]}],
     }
     port = free_port()
     file = folder / f"alertmanager-{port}.yaml"

@@ -8,6 +8,8 @@ import pytest
 from tests.integration.zabbix.stage import Stage, alertmanager, until
 from tests.notifications import alert, body
 
+pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
+
 
 async def test_an_alert_becomes_a_problem_of_its_dispenser_and_recovers(zabbix_server: Stage) -> None:
     one = alert(
@@ -82,7 +84,7 @@ async def test_what_resolves_before_zabbix_heard_of_it_is_done(zabbix_server: St
 async def test_a_real_alertmanager_brings_alerts_through_the_bridge(zabbix_server: Stage) -> None:
     async with (
         zabbix_server.bridge() as bridge,
-        alertmanager(zabbix_server.folder, bridge.url) as url,
+        alertmanager(zabbix_server.folder, f"{bridge.url}/zabbix") as url,
     ):
         await zabbix_server.raise_alert(url, "FromAlertmanager")
         await until("the problem", lambda: zabbix_server.problems(alertname="FromAlertmanager"))

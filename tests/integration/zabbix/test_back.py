@@ -14,6 +14,8 @@ from tests.processes import Running
 from tests.servers.confined import SESSION
 from tests.servers.zabbix import AGENT_HOST
 
+pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
+
 
 class Machine:
     """A host that Zabbix watches through its agent: it has a problem while a file is there."""
@@ -66,7 +68,7 @@ async def both_ways(stage: Stage, **changes: object) -> AsyncIterator[tuple[Runn
     """The bridge and an Alertmanager that know each other, and Zabbix' media type, which knows the bridge."""
     port = free_port()
     async with (
-        alertmanager(stage.folder, f"http://127.0.0.1:{port}") as url,
+        alertmanager(stage.folder, f"http://127.0.0.1:{port}/zabbix") as url,
         stage.bridge(port=port, alertmanagers=[url], webhook={"url": f"http://127.0.0.1:{port}"}, **changes) as bridge,
     ):
         status, out, err = await stage.provision()

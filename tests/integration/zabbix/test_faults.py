@@ -11,6 +11,8 @@ from tests.processes import Running
 from tests.servers.confined import SESSION
 from tests.servers.zabbix import new_port
 
+pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
+
 NASTY = "a/b\\c:d*e?f\"g<h>i|j'k,l;m{n}o$p%q^r&s(t)u[v]w#x@y!z~ü水😀\t\n\u202e{$SECRET}{HOST.HOST}{?1+1}{#LLD}"
 
 
@@ -222,7 +224,6 @@ async def test_a_payload_that_is_none_is_told_so(zabbix_server: Stage) -> None:
         assert text.startswith("not a call of Zabbix' media type: event_id: ")
 
 
-@pytest.mark.timeout(300)
 async def test_zabbix_opens_a_problem_while_the_bridge_is_silent(zabbix_server: Stage) -> None:
     """Its nodata trigger waits for 30 s here, and is judged every 30 s."""
 

@@ -1,11 +1,16 @@
 """`tapwatch zabbix provision` against a real Zabbix."""
 
 import asyncio
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.integration.zabbix.stage import DISPENSERS, Stage
+from tests.servers.zabbix import NEEDS_ROOT, ZABBIX_7_0
+
+pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
 
 NOTHING = (0, "Nothing to change.\n", "")
 
@@ -151,3 +156,30 @@ async def test_the_webhooks_password_reaches_zabbix_and_nothing_that_people_read
     (media,) = fleet.zabbix.api("mediatype.get", filter={"name": "Tapwatch"}, output="extend")
     assert {"name": "password", "value": password} in media["parameters"]
     assert password not in f"{dry} {wet}"
+
+
+async def test_a_dry_run_on_a_zabbix_that_has_nothing_shows_everything(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip(NEEDS_ROOT)
+    with Stage.start(tmp_path, ZABBIX_7_0) as stage:
+        status, out, err = await stage.provision("--dry-run")
+        assert (status, err) == (1, "")
+        kinds = [line.partition(" '")[0] for line in out.splitlines()]
+        assert kinds == [
+            "create template",
+            "create host group",
+            "create host",
+            "create media type",
+            "create user group",
+            "create role",
+            "create user",
+            "create role",
+            "create user",
+            "create token",
+            "create action",
+            "create action",
+            "create dashboard",
+            "13 changes would be made.",
+        ]
+        assert stage.host("tapwatch.dispenser.lib-1f-east") is None
+        assert not (tmp_path / "bridge.token").exists()

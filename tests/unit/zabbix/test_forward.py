@@ -60,7 +60,18 @@ def test_an_alert_ends_by_itself_when_it_is_not_posted_again() -> None:
     assert alert["startsAt"] == "2026-11-21T11:59:00+00:00"
     assert alert["endsAt"] == "2026-11-21T12:02:00+00:00"
     assert alert["generatorURL"] == "https://zabbix.example/tr_events.php?triggerid=9&eventid=55"
-    assert forward.ended(alert, NOW)["endsAt"] == "2026-11-21T12:00:00+00:00"
+
+
+def test_what_is_over_ends_now_and_what_still_stands_under_the_same_labels_does_not() -> None:
+    before = alerts(DISK, replace(DISK, event_id="56", name="Load is high"))
+    (over,) = forward.ended(before, alerts(replace(DISK, event_id="57")), NOW)
+    assert over["labels"]["alertname"] == "Load is high"
+    assert over["endsAt"] == "2026-11-21T12:00:00+00:00"
+
+
+def test_a_problem_whose_severity_was_changed_leaves_no_second_alert() -> None:
+    (over,) = forward.ended(alerts(DISK), alerts(replace(DISK, severity=2)), NOW)
+    assert over["labels"]["severity"] == "critical"
 
 
 def test_what_came_from_alertmanager_and_what_zabbix_suppresses_is_left_out() -> None:
