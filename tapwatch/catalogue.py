@@ -185,6 +185,271 @@ CONTROLPLANE_DISCOVERY_FAILURE = _gauge(
     *_CLUSTER,
     "reason",
 )
+CONTROLPLANE_STAGE_SECONDS = _gauge(
+    "controlplane_connection_duration_seconds",
+    "Time that a step on the way to an endpoint took: dns, connect, tls; absent for a step that was not completed.",
+    *_ENDPOINT,
+    "stage",
+)
+CONTROLPLANE_CERTIFICATE_EXPIRY = _gauge(
+    "controlplane_certificate_expiry_timestamp_seconds",
+    "When the certificate expires that the endpoint showed last.",
+    *_ENDPOINT,
+)
+CONTROLPLANE_CREDENTIAL_EXPIRY = _gauge(
+    "controlplane_credential_expiry_timestamp_seconds",
+    "When the client certificate expires that the exporter shows.",
+    *_CLUSTER,
+)
+CONTROLPLANE_CLOCK_SKEW = _gauge(
+    "controlplane_clock_skew_seconds",
+    "The endpoint's clock minus the exporter's, told from the Date of its answers.",
+    *_ENDPOINT,
+)
+CONTROLPLANE_VERSION_SKEW = _gauge(
+    "controlplane_version_skew",
+    "Minor releases between the newest API server and the oldest kube-apiserver, or kubelet.",
+    *_CLUSTER,
+    "component",
+)
+CONTROLPLANE_REPLICAS = _gauge(
+    "controlplane_replicas",
+    "API server replicas by who says so: listed by the cluster or the settings, alive by their lease, or up.",
+    *_CLUSTER,
+    "source",
+)
+CONTROLPLANE_DISAGREEMENT = _gauge(
+    "controlplane_address_disagreement",
+    "1 while address and replicas disagree about health (just one of them is up) or version (it runs one that no "
+    "replica does), else 0.",
+    *_CLUSTER,
+    "about",
+)
+
+# The cluster exporter: the write path.
+CONTROLPLANE_WRITE_UP = _gauge(
+    "controlplane_write_up", "1 when the last write of a Lease through the endpoint succeeded, else 0.", *_ENDPOINT
+)
+CONTROLPLANE_WRITE_FAILURE = _gauge(
+    "controlplane_write_failure_info",
+    "Why the last write failed; present, and 1, only when it did.",
+    *_ENDPOINT,
+    "reason",
+)
+CONTROLPLANE_WRITE_SECONDS = _gauge(
+    "controlplane_write_duration_seconds", "Time the last write took, or until it was given up.", *_ENDPOINT
+)
+CONTROLPLANE_WRITES = _counter(
+    "controlplane_writes_total", "Writes by result: ok, or the reason of the failure.", *_ENDPOINT, "result"
+)
+CONTROLPLANE_READ_STALENESS = _gauge(
+    "controlplane_read_staleness_seconds",
+    "Time from the success of the last write until the replica `reader` showed it, 3 s when it did not by then.",
+    *_ENDPOINT,
+    "reader",
+)
+
+# The cluster exporter: leaders.
+CONTROLPLANE_LEADER = _gauge(
+    "controlplane_leader_info", "Who holds the lease of a component; always 1.", *_CLUSTER, "lease", "holder"
+)
+CONTROLPLANE_LEADER_AGE = _gauge(
+    "controlplane_leader_lease_age_seconds", "Time since the lease was seen to be renewed.", *_CLUSTER, "lease"
+)
+CONTROLPLANE_LEADER_DURATION = _gauge(
+    "controlplane_leader_lease_duration_seconds", "After this age the lease is free for others.", *_CLUSTER, "lease"
+)
+CONTROLPLANE_LEADER_TRANSITIONS = _counter(
+    "controlplane_leader_transitions_total", "How often the lease went to another holder.", *_CLUSTER, "lease"
+)
+
+# The cluster exporter: etcd, asked directly.
+_MEMBER = (*_CLUSTER, "endpoint")
+CONTROLPLANE_ETCD_UP = _gauge("controlplane_etcd_up", "1 when the member says that it is healthy, else 0.", *_MEMBER)
+CONTROLPLANE_ETCD_FAILURE = _gauge(
+    "controlplane_etcd_failure_info",
+    "Why the member is down; present, and 1, only when it is.",
+    *_MEMBER,
+    "reason",
+)
+CONTROLPLANE_ETCD_SECONDS = _gauge(
+    "controlplane_etcd_health_duration_seconds", "Time /health took to answer, or until it was given up.", *_MEMBER
+)
+CONTROLPLANE_ETCD_VERSION = _gauge(
+    "controlplane_etcd_version_info", "The version the member runs; always 1.", *_MEMBER, "version"
+)
+CONTROLPLANE_ETCD_MEMBERS = _gauge(
+    "controlplane_etcd_members", "Members of the cluster, as this one says; absent without a quorum.", *_MEMBER
+)
+CONTROLPLANE_ETCD_HAS_LEADER = _gauge(
+    "controlplane_etcd_has_leader", "1 when the member knows a leader, else 0.", *_MEMBER
+)
+CONTROLPLANE_ETCD_IS_LEADER = _gauge("controlplane_etcd_is_leader", "1 when the member leads, else 0.", *_MEMBER)
+CONTROLPLANE_ETCD_TERM = _gauge(
+    "controlplane_etcd_raft_term", "The number of the election that the member knows of.", *_MEMBER
+)
+CONTROLPLANE_ETCD_INDEX = _gauge(
+    "controlplane_etcd_raft_index", "The last entry of the log that the member has.", *_MEMBER
+)
+CONTROLPLANE_ETCD_DATABASE = _gauge(
+    "controlplane_etcd_database_bytes", "Size of the member's database on disk.", *_MEMBER
+)
+CONTROLPLANE_ETCD_IN_USE = _gauge(
+    "controlplane_etcd_database_in_use_bytes", "Size of what the member's database holds.", *_MEMBER
+)
+CONTROLPLANE_ETCD_ALARM = _gauge(
+    "controlplane_etcd_alarm_active",
+    "An alarm of the cluster, such as NOSPACE, which forbids writes; present, and 1, while it is active.",
+    *_MEMBER,
+    "alarm",
+)
+
+# The cluster exporter: nodes.
+_NODE = (*_CLUSTER, "node", "node_zone")
+CONTROLPLANE_NODE = _gauge("controlplane_node_info", "A node; always 1.", *_NODE, "kubelet_version")
+CONTROLPLANE_NODE_CONDITION = _gauge(
+    "controlplane_node_condition",
+    "The status of Ready, and of every other condition that is not False; always 1.",
+    *_NODE,
+    "condition",
+    "status",
+)
+CONTROLPLANE_NODE_TAINT = _gauge("controlplane_node_taint", "A taint of a node; always 1.", *_NODE, "key", "effect")
+CONTROLPLANE_NODE_HEARTBEAT_AGE = _gauge(
+    "controlplane_node_heartbeat_age_seconds", "Time since the node's lease was seen to be renewed.", *_NODE
+)
+CONTROLPLANE_NODES = _gauge("controlplane_nodes", "Nodes of a zone.", *_CLUSTER, "node_zone")
+CONTROLPLANE_NODES_EXPIRED = _gauge(
+    "controlplane_nodes_expired_ratio", "Share of a zone's nodes whose lease has expired.", *_CLUSTER, "node_zone"
+)
+_INTERFACE = (*_CLUSTER, "node", "interface")
+CONTROLPLANE_NODE_RECEIVED = _counter(
+    "controlplane_node_network_receive_bytes_total", "Bytes received, as the kubelet counts.", *_INTERFACE
+)
+CONTROLPLANE_NODE_RECEIVE_ERRORS = _counter(
+    "controlplane_node_network_receive_errors_total", "Errors of receiving, as the kubelet counts.", *_INTERFACE
+)
+CONTROLPLANE_NODE_SENT = _counter(
+    "controlplane_node_network_transmit_bytes_total", "Bytes sent, as the kubelet counts.", *_INTERFACE
+)
+CONTROLPLANE_NODE_SEND_ERRORS = _counter(
+    "controlplane_node_network_transmit_errors_total", "Errors of sending, as the kubelet counts.", *_INTERFACE
+)
+CONTROLPLANE_NODE_DISK_FILL = _gauge(
+    "controlplane_node_disk_fill_ratio",
+    "Share of a node's disk that cannot be written any more: nodefs, imagefs.",
+    *_CLUSTER,
+    "node",
+    "disk",
+)
+CONTROLPLANE_VOLUME_FILL = _gauge(
+    "controlplane_volume_fill_ratio",
+    "Share of a persistent volume that cannot be written any more.",
+    *_CLUSTER,
+    "namespace",
+    "persistentvolumeclaim",
+)
+CONTROLPLANE_KUBELET_SUMMARIES = _counter(
+    "controlplane_kubelet_summaries_total",
+    "Kubelets asked for their numbers by result: ok, or the reason of the failure.",
+    *_CLUSTER,
+    "result",
+)
+
+# The cluster exporter: components and workloads.
+CONTROLPLANE_API_SERVICE = _gauge(
+    "controlplane_apiservice_available",
+    "1 when an aggregated API is available, else 0; those of the API server itself only when they are not.",
+    *_CLUSTER,
+    "apiservice",
+)
+CONTROLPLANE_WEBHOOK_ENDPOINTS = _gauge(
+    "controlplane_webhook_ready_endpoints",
+    "Ready endpoints behind a webhook that fails closed; with none, what it guards cannot be changed.",
+    *_CLUSTER,
+    "kind",
+    "configuration",
+    "webhook",
+    "namespace",
+    "service",
+)
+CONTROLPLANE_SYSTEM_POD_NOT_READY = _gauge(
+    "controlplane_system_pod_not_ready",
+    "A pod of the system's namespaces that is not ready; always 1.",
+    *_CLUSTER,
+    "namespace",
+    "pod",
+    "node",
+    "reason",
+)
+_WORKLOAD = (*_CLUSTER, "namespace", "kind", "workload")
+CONTROLPLANE_WORKLOAD_REPLICAS = _gauge(
+    "controlplane_workload_replicas", "Replicas: desired, updated, ready, available.", *_WORKLOAD, "state"
+)
+CONTROLPLANE_WORKLOAD_GENERATION_LAG = _gauge(
+    "controlplane_workload_generation_lag", "Changes of the workload that its controller has not seen.", *_WORKLOAD
+)
+CONTROLPLANE_WORKLOAD_STUCK = _gauge(
+    "controlplane_workload_rollout_stuck",
+    "1 when a rollout has stood still for longer than it may, else 0.",
+    *_WORKLOAD,
+)
+CONTROLPLANE_WORKLOAD_REVISION = _gauge(
+    "controlplane_workload_revision_info",
+    "The revision that is, or is being, rolled out; always 1.",
+    *_WORKLOAD,
+    "revision",
+)
+CONTROLPLANE_WORKLOAD_IMAGE = _gauge(
+    "controlplane_workload_image_info", "The image of a container; always 1.", *_WORKLOAD, "container", "image"
+)
+CONTROLPLANE_CONTAINER_RESTARTS = _counter(
+    "controlplane_container_restarts_total",
+    "Restarts of a workload's containers since the exporter watches, by why the container ended.",
+    *_WORKLOAD,
+    "container",
+    "reason",
+)
+CONTROLPLANE_CONTAINER_LAST_RESTART = _gauge(
+    "controlplane_container_last_termination_timestamp_seconds",
+    "When a container last ended that was then restarted, by why it ended.",
+    *_WORKLOAD,
+    "container",
+    "reason",
+)
+CONTROLPLANE_CONTAINER_PROBE_FAILURES = _counter(
+    "controlplane_container_probe_failures_total",
+    "Failures of containers' probes since the exporter watches: liveness, readiness, startup.",
+    *_WORKLOAD,
+    "container",
+    "probe",
+)
+
+# The cluster exporter, of its own view.
+_COLLECTION = (*_CLUSTER, "resource", "namespace")
+CONTROLPLANE_WATCH_UP = _gauge(
+    "controlplane_watch_up", "1 while a collection of the API is watched without a fault, else 0.", *_COLLECTION
+)
+CONTROLPLANE_WATCH_FAILURE = _gauge(
+    "controlplane_watch_failure_info",
+    "Why a collection is not watched; present, and 1, only then.",
+    *_COLLECTION,
+    "reason",
+)
+CONTROLPLANE_WATCH_OBJECTS = _gauge("controlplane_watch_objects", "Objects of a collection.", *_COLLECTION)
+CONTROLPLANE_WATCH_LISTS = _counter(
+    "controlplane_watch_lists_total", "How often a collection was listed as a whole.", *_COLLECTION
+)
+CONTROLPLANE_WATCH_EVENTS = _counter("controlplane_watch_events_total", "Changes that a watch told of.", *_COLLECTION)
+CONTROLPLANE_RIGHT = _gauge(
+    "controlplane_right_granted",
+    "1 when the cluster grants the exporter a right that the part needs, else 0.",
+    *_CLUSTER,
+    "part",
+    "verb",
+    "resource",
+    "namespace",
+)
 WATCH_CRASHES = _counter(
     "tapwatch_watch_crashes_total", "Faults of our own that a loop survived; each is in the log.", "cluster", "loop"
 )
@@ -211,4 +476,43 @@ ROBOT_BLOCKED_UNTIL = _gauge(
     "tapwatch_robot_blocked_until_timestamp_seconds",
     "Until when the robot took no messages when it was last out of budget or muted.",
     "robot",
+)
+OUTBOX_UP = _gauge("tapwatch_outbox_up", "1 when the last transaction of the outbox went well, else 0.")
+NOTIFICATIONS_STORED = _counter(
+    "tapwatch_notifications_stored_total",
+    "Notifications that were confirmed to Alertmanager as safe in the outbox: new ones, and ones known before.",
+    "robot",
+    "news",
+)
+OUTBOX_NOTIFICATIONS = _gauge("tapwatch_outbox_notifications", "Notifications in the outbox that wait.", "robot")
+OUTBOX_AGE = _gauge(
+    "tapwatch_outbox_oldest_age_seconds",
+    "How long the notification has waited that has waited longest; 0 when none does.",
+    "robot",
+)
+DELIVERY_AGE = _histogram(
+    "tapwatch_delivery_age_seconds",
+    "From a notification's arrival at the bridge until DingTalk had taken all of it.",
+    "robot",
+    "severity",
+)
+WATCHDOG_HEARD = _gauge(
+    "tapwatch_watchdog_last_heard_timestamp_seconds", "When the alert that fires always last came.", "watchdog"
+)
+WATCHDOG_SILENT = _gauge(
+    "tapwatch_watchdog_silent", "1 while the alert that fires always does not come and people are told so.", "watchdog"
+)
+UNDELIVERED_ALERTS = _gauge(
+    "tapwatch_undelivered_alerts",
+    "Alerts that Alertmanager has active for longer than they may take, and of which nobody was told.",
+    "severity",
+)
+RECONCILED = _gauge(
+    "tapwatch_reconciled_timestamp_seconds", "When Alertmanager's active alerts were last compared with the ledger."
+)
+ROBOT_FAILING = _gauge(
+    "tapwatch_robot_failure_info",
+    "Why a robot's last call failed; present, and 1, only when it did.",
+    "robot",
+    "reason",
 )
