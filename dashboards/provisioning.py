@@ -57,7 +57,7 @@ def generated_files(languages: Collection[Language] = tuple(Language)) -> dict[s
 
 def write_dashboards(folder: Path, languages: Collection[Language] = tuple(Language)) -> list[Path]:
     """Write every dashboard into `folder`; returns the files. Raises TapwatchError when it cannot be written."""
-    return [_write(folder / name, text) for name, text in generated_files(languages).items()]
+    return [write_file(folder / name, text) for name, text in generated_files(languages).items()]
 
 
 def stale_files(folder: Path) -> list[str]:
@@ -103,10 +103,11 @@ def write_provisioning(folder: Path, prometheus: str, languages: Collection[Lang
 
 
 def _write_settings(file: Path, key: str, items: list[dict[str, object]]) -> None:
-    _write(file, yaml.safe_dump({"apiVersion": 1, key: items}, sort_keys=False, allow_unicode=True))
+    write_file(file, yaml.safe_dump({"apiVersion": 1, key: items}, sort_keys=False, allow_unicode=True))
 
 
-def _write(file: Path, text: str) -> Path:
+def write_file(file: Path, text: str) -> Path:
+    """Write a file and the folders that it needs. Raises TapwatchError when it cannot be written."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
