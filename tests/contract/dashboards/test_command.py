@@ -1,6 +1,7 @@
 """`tapwatch dashboards`: the files in the repository are what the code writes, and Grafana can be pointed at them."""
 
 import json
+import re
 from pathlib import Path
 
 import yaml
@@ -102,3 +103,27 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     status, output = run("build", f"--output={tmp_path}/file/inside")
     assert status == 1
     assert output.startswith(f"error: {tmp_path}/file/inside/en/tapwatch-fleet.json cannot be written: ")
+
+
+def test_configmaps_are_what_the_sidecar_of_grafanas_charts_loads(tmp_path: Path) -> None:
+    status, output = run("configmaps", "--namespace=monitoring", f"--output={tmp_path}", "--language=zh-TW")
+    assert status == 0
+    files = sorted(tmp_path.iterdir())
+    assert sorted(output.split()) == [str(file) for file in files]
+    assert [file.stem for file in files] == sorted(file.stem for file in (GENERATED / "zh-TW").iterdir())
+    for file in files:
+        manifest = yaml.safe_load(file.read_text(encoding="utf-8"))
+        assert (manifest["apiVersion"], manifest["kind"]) == ("v1", "ConfigMap")
+        assert manifest["metadata"]["namespace"] == "monitoring"
+        assert manifest["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert manifest["metadata"]["annotations"]["grafana_folder"] == "飲水機與叢集監控"
+        assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", manifest["metadata"]["name"])
+        ((name, text),) = manifest["data"].items()
+        assert text == (GENERATED / "zh-TW" / name).read_text(encoding="utf-8")
+        assert len(file.read_bytes()) < 256 * 1024, "`kubectl apply` keeps a copy in an annotation of this size"
+
+
+def test_a_wrong_language_is_answered_with_the_right_ones(tmp_path: Path) -> None:
+    status, output = run("configmaps", "--namespace=monitoring", f"--output={tmp_path}", "--language=de")
+    assert status == 2
+    assert "'de' is not one of 'en', 'zh-tw'" in output

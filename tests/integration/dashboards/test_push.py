@@ -121,13 +121,13 @@ async def test_every_obstacle_is_named_before_anything_is_written(grafana: Grafa
     assert grafana.writes == []
 
 
-@pytest.mark.parametrize("number", [1, 5, PAGES])
+@pytest.mark.parametrize("number", [1, 5, len(DASHBOARDS)])
 @pytest.mark.parametrize("status", [403, 412, 500])
 async def test_a_failure_on_the_way_leaves_everything_as_it_was(
     grafana: GrafanaStandIn, url: str, number: int, status: int
 ) -> None:
     grafana.before_save = lambda count: web.json_response({"message": "no"}, status=status) if count == number else None
-    exit_status, output = await push(url)
+    exit_status, output = await push(url, "--language=en")
     assert exit_status == 1
     assert output.startswith("error: nothing was pushed: ")
     assert grafana.folders == {}
