@@ -40,6 +40,7 @@ check: dev ## Format, lint, types, layers, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/tapwatch dashboards build --check
+	@$(BIN)/pytest -q tests/contract/dashboards
 
 format: dev ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff format .

@@ -1,11 +1,13 @@
 """The history's blocks, made once and kept in the user's cache for as long as nothing that they are made of changes."""
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -20,33 +22,42 @@ from tests.integration.dashboards.history.prometheus import make_blocks, prometh
 UNTIL = 1_768_442_400.0
 """The end of the history that tests use: 15 January 2026, ten o'clock in Taipei."""
 
+_ROOT = cache_folder() / "history"
 _HERE = Path(__file__).parent
-_SIMULATOR = Path(simulator.__file__).parent
+_RAW = [
+    *(_HERE / f"{name}.py" for name in ("campus", "clusters", "openmetrics", "processes")),
+    *Path(simulator.__file__).parent.glob("*.py"),
+]
+"""What the samples are made of."""
 
 
 def blocks(until: float = UNTIL) -> Path:
     """The folder of the history's blocks, raw samples and all that the shipped rules make of them."""
-    raw = _kept("raw", [*_HERE.glob("*.py"), *_SIMULATOR.glob("*.py")], until, lambda folder: _simulate(folder, until))
-    return _kept(
-        "judged",
-        [*_HERE.glob("*.py"), *_SIMULATOR.glob("*.py"), *RULE_FILES],
-        until,
-        lambda folder: _judge(raw, folder, until),
-    )
+    judged = [*_RAW, _HERE / "judged.py", *RULE_FILES]
+    with _alone():
+        raw = _kept("raw", _RAW, until, lambda folder: _simulate(folder, until))
+        return _kept("judged", judged, until, lambda folder: _judge(raw, folder, until))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two test runs that start at once make the history once."""
+    _ROOT.mkdir(parents=True, exist_ok=True)
+    with (_ROOT / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _kept(name: str, sources: Iterable[Path], until: float, make: Callable[[Path], None]) -> Path:
     """The folder that `make` filled, or fills now when its sources are not those that it was made of."""
     version = subprocess.run([locate("promtool"), "--version"], capture_output=True, check=True).stdout
     content = hashlib.sha256(b"".join([version, repr(until).encode(), *(one.read_bytes() for one in sorted(sources))]))
-    root = cache_folder() / "history"
-    folder = root / f"{name}-{content.hexdigest()[:16]}"
+    folder = _ROOT / f"{name}-{content.hexdigest()[:16]}"
     if not folder.is_dir():
         print(f"Making two weeks of history ({name}) ...", file=sys.stderr)  # noqa: T201 - progress
-        root.mkdir(parents=True, exist_ok=True)
-        for old in root.glob(f"{name}-*"):
+        for old in _ROOT.glob(f"{name}-*"):
             shutil.rmtree(old)
-        with tempfile.TemporaryDirectory(dir=root, prefix="part-") as scratch:
+        with tempfile.TemporaryDirectory(dir=_ROOT, prefix="part-") as scratch:
             part = Path(scratch) / "blocks"
             part.mkdir()
             make(part)
