@@ -102,6 +102,7 @@ TOOLS = {
         Tool("etcd", 24),
         Tool("kube-apiserver", 240, _KUBERNETES_VERSION),
         Tool("kubectl", 95, _KUBERNETES_VERSION),
+        Tool("pint", 77, {"main.version": "{major}.{minor}.{patch}"}),
         Tool(
             "telegraf",
             45,

@@ -61,6 +61,7 @@ def test_an_unknown_tool_is_told_with_the_known_ones() -> None:
         ("etcd", "3.7.3"),
         ("kube-apiserver", "1.37.0"),
         ("kubectl", "1.37.0"),
+        ("pint", "0.87.0"),
     ],
 )
 def test_a_tool_is_of_its_modules_version(tool: str, version: str) -> None:
