@@ -68,7 +68,15 @@ def to_json(dashboard: Dashboard, language: Language = Language.EN) -> str:
             builder.with_row(_row(item, language).id(number).grid_pos(place))
         else:
             builder.with_panel(_panel(item, language).id(number).grid_pos(place))
-    return json.dumps(builder.build(), cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    plain = _in_sight(json.loads(json.dumps(builder.build(), cls=JSONEncoder)))
+    return json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _in_sight(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Without the SDK's `placement`, which would hide links and annotations in a menu from Grafana 12.3 on."""
+    if isinstance(node, dict):
+        return {key: _in_sight(value) for key, value in node.items() if key != "placement"}
+    return [_in_sight(one) for one in node] if isinstance(node, list) else node
 
 
 def _data_source(language: Language) -> builders.DatasourceVariable:
@@ -274,10 +282,9 @@ def _add_columns(builder: table.Panel, panel: Panel, language: Language) -> None
     builder.with_transformation(models.DataTransformerConfig(id_val="organize", options=organize))
     for column in values.values():
         builder.override_by_name(say(column.title, language), list(_properties(column, language)))
-    if panel.links:
-        links = [_link(link, "__data.fields", language).build() for link in panel.links]
-        for label in dict.fromkeys(label for link in panel.links for label in link.labels.values()):
-            builder.override_by_name(headings[label], [models.DynamicConfigValue(id_val="links", value=links)])
+    for label in dict.fromkeys(label for link in panel.links for label in link.labels.values()):
+        links = [_link(one, "__data.fields", language).build() for one in panel.links if label in one.labels.values()]
+        builder.override_by_name(headings[label], [models.DynamicConfigValue(id_val="links", value=links)])
 
 
 def _properties(column: Column, language: Language) -> Iterator[models.DynamicConfigValue]:

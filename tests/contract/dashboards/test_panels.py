@@ -105,6 +105,9 @@ class TestEveryDashboard:
         assert twin["url"].removesuffix("-zh-tw") == f"/d/{dashboard['uid'].removesuffix('-zh-tw')}"
         assert all((link["keepTime"], link["includeVars"]) == (True, True) for link in (others, twin))
 
+    def test_hides_nothing_in_a_menu(self, dashboard: Json) -> None:
+        assert "inControlsMenu" not in str(dashboard)
+
     def test_marks_alerts_or_rollouts_unless_it_is_a_list_of_what_is_now(self, dashboard: Json) -> None:
         of_the_present = {"tapwatch-sites", "tapwatch-maintenance", "tapwatch-oncall"}
         marks = [one for one in dashboard["annotations"]["list"] if not one.get("builtIn")]

@@ -132,6 +132,14 @@ def test_a_tables_link_stands_on_the_column_of_its_label() -> None:
     assert override["properties"][0]["value"][0]["url"].endswith("&var-dispenser=${__data.fields.dispenser}")
 
 
+def test_a_column_has_only_the_links_that_are_about_it() -> None:
+    links = [Link("Dispenser", "one", {"dispenser": "dispenser"}), Link("Cluster", "two", {"cluster": "cluster"})]
+    columns = {"dispenser": "Which", "cluster": "Where"}
+    found = only(replace(panel("a", "table"), columns=columns, links=links))["fieldConfig"]["overrides"]
+    titles = {one["matcher"]["options"]: [link["title"] for link in one["properties"][0]["value"]] for one in found}
+    assert titles == {"Which": ["Dispenser"], "Where": ["Cluster"]}
+
+
 def test_a_table_of_several_queries_has_a_column_for_each_with_its_unit_and_colours() -> None:
     columns = (Column("Hot", "celsius", STEPS), Column("Litres", "litre"))
     queries = [Query("hot"), Query("litres")]
