@@ -5,24 +5,55 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Annotated
 
-from alerting.rulebook.limits import Limit, Limits, quantity, shipped_limits
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
+
+from alerting.rulebook.limits import Limits, quantity, shipped_limits
 from alerting.rulebook.names import Names
 from tapwatch.errors import ConfigError, Fault
 from tapwatch.settings import Document, Settings, read_document, validate
 
 
+def _known(limit: str) -> str:
+    limits = shipped_limits().all
+    if limit not in limits:
+        raise ValueError(_no_such("limit", limit, limits))
+    return limit
+
+
 class Threshold(Settings):
     """One line of the file."""
 
-    limit: str
-    value: str
+    limit: Annotated[str, AfterValidator(_known)]
+    value: Annotated[str, BeforeValidator(str)]
     """With its unit."""
     site: str | None = None
     module: str | None = None
     cluster: str | None = None
     source: str
     """Who says so: a law, a contract, a data sheet."""
+
+    @field_validator("value")
+    @classmethod
+    def _possible(cls, value: str, info: ValidationInfo) -> str:
+        name = info.data.get("limit")
+        if name is None:  # told already
+            return value
+        low, high = shipped_limits().all[name].between
+        if not quantity(name, low) <= quantity(name, value) <= quantity(name, high):
+            raise ValueError(f"must be between {low} and {high}, not {value}")
+        return value
+
+    @field_validator("site", "module", "cluster")
+    @classmethod
+    def _of_its_kind(cls, value: str | None, info: ValidationInfo) -> str | None:
+        name = info.data.get("limit")
+        of_clusters = name in shipped_limits().clusters
+        if value is not None and name is not None and of_clusters != (info.field_name == "cluster"):
+            right = "a cluster" if of_clusters else "a site or a module"
+            raise ValueError(f"{name} is set for {right}, not for a {info.field_name}")
+        return value
 
 
 class ThresholdFile(Settings):
@@ -71,7 +102,8 @@ class Thresholds:
 def load_thresholds(file: Path | None, names: Names | None = None) -> Thresholds:
     """The shipped limits with what the file sets; raises ConfigError with every fault of the file.
 
-    When the inventory's names are given, other sites and modules are faults.
+    When the inventory's names are given, other sites and modules are faults. Lines are compared with one another, and
+    with the inventory, once each of them is sound.
     """
     limits = shipped_limits()
     shipped = {name: {Scope(): quantity(name, limit.value)} for name, limit in limits.all.items()}
@@ -80,7 +112,6 @@ def load_thresholds(file: Path | None, names: Names | None = None) -> Thresholds
     document = read_document(file)
     lines = validate(document, ThresholdFile, file.parent).thresholds
     faults = [
-        *_faults_of_lines(document, lines, limits),
         *_unknown(document, lines, names),
         *_repeated(document, lines),
     ]
@@ -95,32 +126,6 @@ def load_thresholds(file: Path | None, names: Names | None = None) -> Thresholds
 
 def _scope(line: Threshold) -> Scope:
     return Scope(line.site, line.module, line.cluster)
-
-
-def _faults_of_lines(document: Document, lines: Collection[Threshold], limits: Limits) -> Iterator[Fault]:
-    for index, line in enumerate(lines):
-        limit = limits.all.get(line.limit)
-        if limit is None:
-            yield document.fault(("thresholds", index, "limit"), _no_such("limit", line.limit, limits.all))
-            continue
-        if message := _wrong_value(line, limit):
-            yield document.fault(("thresholds", index, "value"), message)
-        wrong = ("cluster",) if line.limit in limits.dispensers else ("site", "module")
-        for name in wrong:
-            if getattr(line, name) is not None:
-                right = "a site or a module" if name == "cluster" else "a cluster"
-                yield document.fault(("thresholds", index, name), f"{line.limit} is set for {right}, not for a {name}")
-
-
-def _wrong_value(line: Threshold, limit: Limit) -> str | None:
-    try:
-        value = quantity(line.limit, line.value)
-    except ValueError as error:
-        return str(error)
-    low, high = limit.between
-    if quantity(line.limit, low) <= value <= quantity(line.limit, high):
-        return None
-    return f"must be between {low} and {high}, not {line.value}"
 
 
 def _no_such(what: str, name: str, known: Collection[str]) -> str:

@@ -11,7 +11,7 @@ ROOT = ALERTING.parent
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     """What pint answers about `alerting/rules` in a folder."""
-    settings = ["--offline", "--no-color", "--config", ROOT / ".pint.hcl"]
+    settings: list[str | Path] = ["--offline", "--no-color", "--config", ROOT / ".pint.hcl"]
     command = [ensure("pint"), *settings, "lint", "--min-severity=info", "--fail-on=info", "alerting/rules"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
