@@ -1,37 +1,41 @@
-"""The limits at which pictures change colour, in the units that people read; alerting/rulebook/ says who set them."""
+"""The limits at which pictures change colour, in the units that people read.
 
+They are those that the rules ship with; alerting/rulebook/limits.yaml gives the source of each.
+"""
+
+from alerting.rulebook.limits import quantity, shipped_limits
 from dashboards.model import Step
 
-LEGIONELLA_LOW, LEGIONELLA_HIGH = 25, 45
-"""°C. Between them legionella grows (WHO)."""
-HOT_STORAGE = 60
-"""°C. Hot water is stored at this or more (HSE)."""
-EXEMPT = 90
-"""°C. An outlet that is never cooler need not be sampled for coliforms."""
-COLD_STORAGE = 20
-"""°C. Cold water is stored below this (HSE)."""
-SOLIDS = 500
-"""mg/L of dissolved solids in water that is given (CJ 94-1999)."""
-REJECTION = 0.75
-"""The share of dissolved solids that a membrane keeps back at least; our own choice."""
-TURBIDITY = 1
-"""NTU (GB 5749-2006)."""
-WORN = 0.1
-"""The life left at which a filter or a lamp is to be changed; our own choice."""
-MAINTENANCE = 31
-"""Days. Maintenance at least once a month (Taiwan, Art. 6)."""
-IDLE = 72
-"""Hours without a draw after which a dispenser is to be flushed; a manufacturer's practice."""
-CERTIFICATE = 14
-"""Days that a certificate still lasts at least; our own choice."""
-HEARTBEAT = 50
-"""Seconds. Kubernetes' node-monitor-grace-period."""
-DISK_FILL = 0.85
-"""The share of a disk; Kubernetes' image-gc-high-threshold."""
-NODES_EXPIRED = 0.55
-"""The share of silent nodes; Kubernetes' unhealthy-zone-threshold."""
-ETCD_BYTES = 1.6 * 2**30
-"""Four fifths of etcd's default quota."""
+
+def _shipped(name: str, unit: float = 1) -> float:
+    """The limit in multiples of `unit`, itself in the limit's base unit."""
+    value = quantity(name, shipped_limits().all[name].value) / unit
+    return int(value) if value == int(value) else value
+
+
+_MILLIGRAM, _HOUR, _DAY = 1e-3, 3600, 86400
+
+LEGIONELLA_LOW, LEGIONELLA_HIGH = _shipped("growth_low_celsius"), _shipped("growth_high_celsius")
+"""°C."""
+HOT_STORAGE, COLD_STORAGE = _shipped("hot_storage_celsius"), _shipped("cold_storage_celsius")
+"""°C."""
+EXEMPT = _shipped("exempt_celsius")
+"""°C."""
+SOLIDS = _shipped("tds_grams_per_liter", _MILLIGRAM)
+"""mg/L."""
+REJECTION = _shipped("rejection_ratio")
+TURBIDITY = _shipped("turbidity_ntu")
+WORN = _shipped("filter_life_ratio")
+MAINTENANCE = _shipped("maintenance_seconds", _DAY)
+"""Days."""
+IDLE = _shipped("idle_seconds", _HOUR)
+"""Hours."""
+CERTIFICATE = _shipped("certificate_seconds", _DAY)
+"""Days."""
+HEARTBEAT = _shipped("heartbeat_seconds")
+"""Seconds."""
+NODES_EXPIRED = _shipped("nodes_expired_ratio")
+ETCD_BYTES = _shipped("database_bytes")
 
 HOT_STEPS = (Step(None, "red"), Step(HOT_STORAGE, "yellow"), Step(EXEMPT, "green"))
 COLD_STEPS = (Step(None, "green"), Step(COLD_STORAGE, "red"))

@@ -65,6 +65,13 @@ def _kept(name: str, sources: Iterable[Path], until: float, make: Callable[[Path
     return folder
 
 
+def make(folder: Path, until: float) -> None:
+    """Make the history anew, in a folder that is not there yet."""
+    with tempfile.TemporaryDirectory() as scratch:
+        _simulate(Path(scratch), until)
+        _judge(Path(scratch), folder, until)
+
+
 def _simulate(folder: Path, until: float) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         text = Path(scratch) / "samples.txt"
