@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tapwatch import catalogue
-from tests.integration.dashboards.history.clusters import Value, counting, from_then_on, only, steady, until_then
+from tests.integration.dashboards.history.clusters import Value, counting, from_then_on, gap, only, steady, until_then
 from tests.integration.dashboards.history.openmetrics import HOUR, Labels, Sample, spell
 
 _PORTS = {
@@ -15,6 +15,8 @@ _PORTS = {
 }
 _OURS = ("dispenser-exporter", "cluster-exporter", "dingtalk")
 _ROLLOUT_HOURS = 1.2
+_BRIDGE_OUTAGE = 1.7, 1.3
+"""The bridge was down from so many hours before the end until so many."""
 _BUCKETS = {"0.1": 0.5, "1": 0.9, "10": 0.99, "+Inf": 1.0}
 """The share of events within each bound."""
 
@@ -35,7 +37,7 @@ def _series() -> Iterator[tuple[str, Value]]:
 
 
 def _of_process(job: str) -> Iterator[tuple[str, Labels, Value]]:
-    yield "up", {}, steady(1)
+    yield "up", {}, gap(*_BRIDGE_OUTAGE) if job == "dingtalk" else steady(1)
     yield "scrape_duration_seconds", {}, steady(0.02)
     if job in _OURS:
         yield catalogue.BUILD_INFO.name, {"version": "0.0.9"}, until_then(1, _ROLLOUT_HOURS)
@@ -51,6 +53,8 @@ def _of_process(job: str) -> Iterator[tuple[str, Labels, Value]]:
             yield catalogue.MESSAGES.name, {**robot, "result": "delivered"}, counting(0.02)
             yield catalogue.NOTIFICATIONS.name, {**robot, "result": "delivered"}, counting(0.02)
             yield catalogue.LAST_DELIVERY.name, robot, lambda moment, _left: moment - 30
+            failing = {"robot": "night", "reason": "robot_gone"}
+            yield catalogue.ROBOT_FAILING.name, failing, only(1, within=_ROLLOUT_HOURS)
             yield catalogue.UNDELIVERED_ALERTS.name, {"severity": "critical"}, steady(0)
             yield from _histogram(catalogue.DELIVERY_AGE.name, {**robot, "severity": "critical"}, 0.02)
             yield catalogue.OUTBOX_AGE.name, robot, steady(0)
