@@ -25,10 +25,12 @@ demo-check: install ## Run the pipeline, break things, and see that every messag
 
 test: dev ## Run every test (PYTEST_ARGS="-k leak" picks some)
 	@$(BIN)/python -m tests.servers.gotools >/dev/null
+	@[ $$(id -u) != 0 ] || $(BIN)/python -m tests.servers.zabbix 7.0 6.0 >/dev/null
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 coverage: dev ## Run every test, and show which lines none of them reaches
 	@$(BIN)/python -m tests.servers.gotools >/dev/null
+	@[ $$(id -u) != 0 ] || $(BIN)/python -m tests.servers.zabbix 7.0 6.0 >/dev/null
 	@$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
 
 test-quick: dev ## Run the tests that need no other servers
@@ -47,8 +49,9 @@ format: dev ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: dev ## Write the page of metrics again
+docs: dev ## Write the page of metrics and the map format's schema again
 	@$(BIN)/python -m tapwatch.reference > docs/metrics.md
+	@$(BIN)/tapwatch check map --schema > exporters/dispenser/maps/schema.json
 
 dashboards: dev ## Write the dashboards' JSON again
 	@$(BIN)/tapwatch dashboards build
@@ -56,7 +59,8 @@ dashboards: dev ## Write the dashboards' JSON again
 bench: dev ## Measure ourselves beside the peers (BENCH_ARGS=line picks a part)
 	@$(BIN)/python -m tests.servers.gotools modbus_exporter telegraf >/dev/null
 	@$(BIN)/python -m bench --modbus-exporter "$$($(BIN)/python -m tests.servers.gotools modbus_exporter)" \
-		--telegraf "$$($(BIN)/python -m tests.servers.gotools telegraf)" $(BENCH_ARGS)
+		--telegraf "$$($(BIN)/python -m tests.servers.gotools telegraf)" \
+		--alertmanager "$$($(BIN)/python -c 'from demo.servers import locate; print(locate("alertmanager"))')" $(BENCH_ARGS)
 
 lock: ## Lock the newest allowed dependencies with hashes (needs uv)
 	@for kind in run dev; do \

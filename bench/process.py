@@ -13,6 +13,7 @@ from tapwatch.errors import TapwatchError
 _START_SECONDS = 120.0
 """A fleet of 10,000 takes long."""
 _TRY_SECONDS = 0.1
+_WATCH_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,17 @@ class Process:
     def memory_bytes(self) -> int:
         """Resident memory now."""
         return int(self.handle.memory_info().rss)
+
+
+async def most_memory(process: Process) -> int:
+    """The most bytes that were seen until this was cancelled."""
+    most = process.memory_bytes()
+    try:
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            most = max(most, process.memory_bytes())
+    except asyncio.CancelledError:
+        return most
 
 
 @asynccontextmanager

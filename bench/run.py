@@ -20,6 +20,7 @@ class Run:
     modbus_exporter: Path | None = None
     telegraf: Path | None = None
     """The peers' executables; a table stands without the peer that is not there."""
+    alertmanager: Path | None = None
     profiles: Path | None = None
     """The folder for our exporter's profiles; None to take none."""
 

@@ -9,6 +9,7 @@ from dashboards import (
     alerts,
     clusters,
     controlplane,
+    delivery,
     dispenser,
     fleet,
     maintenance,
@@ -34,6 +35,7 @@ DASHBOARDS = (
     controlplane.CONTROLPLANE,
     workloads.WORKLOADS,
     pipeline.PIPELINE,
+    delivery.DELIVERY,
 )
 GENERATED = Path(__file__).parent / "generated"
 FLEET_UID = fleet.UID

@@ -12,10 +12,11 @@ _WEB_ASSETS = ("libjs-", "fonts-")
 """What a package depends on for its web pages: unpacked with it, as its links are relative."""
 
 
-def unpack(package: str, folder: Path, lists: Path) -> None:
-    """Download a package with its web assets and unpack all into `folder`, which appears only when it is complete.
+def unpack(package: str, folder: Path, lists: Path, companions: tuple[str, ...] = _WEB_ASSETS) -> None:
+    """Download a package and unpack it into `folder`, which appears only when it is complete.
 
-    `lists` is where package lists are kept when the system has none that can be used. Raises TapwatchError.
+    What it depends on comes with it where the name begins as one of `companions`. `lists` is where package lists are
+    kept when the system has none that can be used. Raises TapwatchError.
     """
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
@@ -26,7 +27,7 @@ def unpack(package: str, folder: Path, lists: Path) -> None:
         while wanted:
             archive = apt.download(wanted.pop())
             _run(["dpkg-deb", "--extract", str(archive), str(contents)], archive.parent)
-            needed = {name for name in _dependencies(archive) if name.startswith(_WEB_ASSETS)}
+            needed = {name for name in _dependencies(archive) if name.startswith(companions)}
             wanted += sorted(needed - seen)
             seen |= needed
         contents.rename(folder)

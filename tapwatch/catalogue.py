@@ -516,3 +516,48 @@ ROBOT_FAILING = _gauge(
     "robot",
     "reason",
 )
+
+# The Zabbix bridge.
+ZABBIX_NOTIFICATIONS = _counter(
+    "tapwatch_zabbix_notifications_total",
+    "Notifications received from Alertmanager by result: taken by Zabbix, or the reason they were not.",
+    "result",
+)
+ZABBIX_NOTIFICATION_SECONDS = _histogram(
+    "tapwatch_zabbix_notification_duration_seconds", "Time until Zabbix had taken a notification, or it was given up."
+)
+ZABBIX_ALERTS = _counter("tapwatch_zabbix_alerts_total", "Alerts that Zabbix has taken.", "status")
+ZABBIX_VALUES = _counter(
+    "tapwatch_zabbix_values_total",
+    "States of alerts sent to Zabbix by result: taken, or the reason of failure.",
+    "result",
+)
+ZABBIX_LAST_DELIVERY = _gauge(
+    "tapwatch_zabbix_last_delivery_timestamp_seconds", "When Zabbix last took a notification."
+)
+ZABBIX_EVENTS = _counter(
+    "tapwatch_zabbix_events_total",
+    "Problems and recoveries that Zabbix told of by result: taken by Alertmanager, or the reason they were not.",
+    "result",
+)
+ZABBIX_COMPARISONS = _counter(
+    "tapwatch_zabbix_comparisons_total",
+    "Comparisons of Zabbix with Alertmanager by result: taken, or the reason of failure.",
+    "result",
+)
+ZABBIX_LAST_COMPARISON = _gauge(
+    "tapwatch_zabbix_last_comparison_timestamp_seconds", "When Zabbix and Alertmanager were last brought into step."
+)
+ZABBIX_PROBLEMS_FORWARDED = _gauge(
+    "tapwatch_zabbix_problems_forwarded", "Zabbix' own problems that are kept alive in Alertmanager."
+)
+ZABBIX_ACKNOWLEDGEMENTS = _counter(
+    "tapwatch_zabbix_acknowledgements_total",
+    "Acknowledgements and silences carried over, by the side that was changed.",
+    "target",
+)
+ZABBIX_REPAIRS = _counter(
+    "tapwatch_zabbix_repairs_total",
+    "Alerts told again: missing in Zabbix, or an orphan there whose alert is gone.",
+    "kind",
+)

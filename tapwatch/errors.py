@@ -3,7 +3,8 @@
     TapwatchError
     ├── ConfigError      a file that a person wrote is wrong; holds every fault found
     ├── PollError        a device or server could not be read; `reason` says why
-    └── DeliveryError    a message could not be handed over; `reason` says why, `retryable` whether to try again
+    ├── DeliveryError    a message could not be handed over; `reason` says why, `retryable` whether to try again
+    └── StoreError       a database could not be read or written; what was to be stored is not
 
 A reason is the metric label and the log field at once, so its values are a contract.
 """
@@ -88,7 +89,13 @@ class PollReason(StrEnum):
     TLS = "tls"
     """The server's certificate is not trusted, expired or for another name."""
     UNAUTHORIZED = "unauthorized"
-    """The server does not accept our credentials, or they do not allow the request."""
+    """The server does not accept our credentials: a token that has expired, a user that it does not know."""
+    CREDENTIALS = "credentials"
+    """We have no credentials: a file or a credential plugin is missing, fails, or gives nothing usable."""
+    FORBIDDEN = "forbidden"
+    """The server knows us, and our rights do not allow the request."""
+    MISSING = "missing"
+    """The server has not what was asked for, as a namespace that was never made."""
     UNHEALTHY = "unhealthy"
     """The server answers, and says itself that it is not well."""
 
@@ -134,6 +141,10 @@ class DeliveryReason(StrEnum):
     """The service cannot read the message."""
     QUOTA = "quota"
     """A quota of the organisation is used up."""
+    FORBIDDEN = "forbidden"
+    """The account has too few rights."""
+    NOT_TAKEN = "not_taken"
+    """The service does not take the value: it does not know the thing that it belongs to, or not yet."""
     UNKNOWN = "unknown"
     """An error code that no table knows."""
 
@@ -145,3 +156,7 @@ class DeliveryError(TapwatchError):
         self.reason = reason
         self.retryable = retryable
         super().__init__(message)
+
+
+class StoreError(TapwatchError):
+    """A database could not be read or written."""

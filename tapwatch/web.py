@@ -14,7 +14,7 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 
 from tapwatch import __version__, catalogue
 from tapwatch.errors import ConfigError, TapwatchError
@@ -52,6 +52,8 @@ class Service:
     """The subcommand's name, as `dispenser-exporter`."""
     routes: Sequence[web.AbstractRouteDef]
     registry: CollectorRegistry
+    exposition: Callable[[], bytes] | None = None
+    """More metrics in Prometheus' text format, from where the registry's collectors would be too slow."""
     reload: Callable[[], None] | None = None
     """Reads the settings again and swaps them in whole; raises ConfigError and leaves the old ones running."""
     readiness: Callable[[], str | None] = always_ready
@@ -189,7 +191,10 @@ class Server:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
-        response = web.Response(body=encode(self._service.registry), headers={hdrs.CONTENT_TYPE: content_type})
+        more = b""
+        if self._service.exposition is not None:
+            encode, content_type, more = generate_latest, CONTENT_TYPE_PLAIN_0_0_4, self._service.exposition()
+        response = web.Response(body=encode(self._service.registry) + more, headers={hdrs.CONTENT_TYPE: content_type})
         response.enable_compression()
         return response
 

@@ -40,9 +40,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(folder: Path, *arguments: str) -> AsyncIterator[Running]:
-    """`tapwatch ARGUMENTS` on a free port of loopback; logs as JSON to a file in `folder`."""
-    port = free_port()
+async def running(folder: Path, *arguments: str, port: int | None = None) -> AsyncIterator[Running]:
+    """`tapwatch ARGUMENTS` on this or a free port of loopback; logs as JSON to a file in `folder`."""
+    port = port or free_port()
     log = folder / f"{arguments[0]}-{port}.log"
     command = [sys.executable, "-m", "tapwatch", *arguments, f"--web.listen-address=127.0.0.1:{port}"]
     with log.open("wb") as output:
@@ -77,10 +77,10 @@ async def _wait_until_it_listens(found: Running) -> None:
     raise AssertionError(f"it does not listen:\n{found.log.read_text(encoding='utf-8')}")
 
 
-async def run_to_end(*arguments: str) -> tuple[int, str, str]:
+async def run_to_end(*arguments: str, seconds: float = 60) -> tuple[int, str, str]:
     """`tapwatch ARGUMENTS` until it ends: status, stdout, stderr."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tapwatch", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), seconds)
     return process.returncode or 0, out.decode(), err.decode()

@@ -49,3 +49,19 @@ MEANINGS: Mapping[int, Meaning] = {
     **dict.fromkeys((40035, 43002, 43004, 400105, 430101, 430102, 430103, 430104), _BAD_MESSAGE),
     **dict.fromkeys((88, 90002, 90018, 90020, 90030), _QUOTA),
 }
+
+_ADVICE: Mapping[DeliveryReason, str] = {
+    **dict.fromkeys(
+        (DeliveryReason.CONNECT, DeliveryReason.TIMEOUT, DeliveryReason.DISCONNECT, DeliveryReason.HTTP),
+        "look at the way to DingTalk: DNS, firewall, proxy",
+    ),
+    DeliveryReason.TLS: "the certificate is not trusted: look for a proxy on the way, and at this machine's clock",
+    DeliveryReason.BANNED: "DingTalk's gateway refuses this address for 5 minutes: see who else calls from it so often",
+    DeliveryReason.MALFORMED_ANSWER: "something between here and DingTalk answers in its place",
+    **{one.reason: one.advice for one in (*MEANINGS.values(), UNKNOWN)},
+}
+
+
+def advice_for(reason: DeliveryReason) -> str:
+    """What mends a robot whose calls fail for this reason."""
+    return _ADVICE[reason]

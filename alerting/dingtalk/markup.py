@@ -18,6 +18,7 @@ _IN_PLACE = re.compile(
     re.VERBOSE,
 )
 _CONTROL = frozenset({"Cc", "Cf", "Cs", "Co"})  # Unicode's categories: control, format (as right-to-left), surrogates
+_MOBILE = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
 _URL_SAFE = ":/?#[]!$&+,;=%~-._"
 
 
@@ -26,6 +27,11 @@ def harmless(text: str, longest: int) -> str:
     words = "".join(one if one.isspace() or unicodedata.category(one) not in _CONTROL else "" for one in text).split()
     line = "".join(_look_alike(one) if one in _ALWAYS else one for one in shorten(" ".join(words), longest))
     return _IN_PLACE.sub(lambda match: match[0][:-1] + _look_alike(match[0][-1]), line)
+
+
+def without_mobiles(text: str) -> str:
+    """`text` with the mobile numbers in it masked, for logs and pages."""
+    return _MOBILE.sub("***", text)
 
 
 def _look_alike(mark: str) -> str:

@@ -2,18 +2,17 @@
 
 import bisect
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
-
-from jinja2 import PackageLoader, StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerting.dingtalk.markup import web_address
 from alerting.dingtalk.payload import Alert, Notification
 from alerting.dingtalk.settings import Language, RobotSettings
+from alerting.dingtalk.templating import BUILT_IN, Templates
 from alerting.dingtalk.view import Room, view
 
 BODY_BYTES = 20_000
@@ -22,23 +21,19 @@ LEAST_BODY_BYTES = 5_000
 """One alert always has room in this."""
 RESOLVED_MARK = "✅"
 
-_MARKS = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
+MARKS = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
+_TITLE = 100
 _ALERT_BYTES = 50
 """Less than the shortest that is said of an alert: more than so many need not be tried."""
-_ANY_ID = "0" * 32
-
-_TEMPLATES = ImmutableSandboxedEnvironment(
-    loader=PackageLoader("alerting.dingtalk"),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    autoescape=False,  # this is no HTML; what others wrote is harmless before it comes here
-)
+ANY_ID = "0" * 32
+"""As long as every `msgUuid`."""
 
 
 class Form(StrEnum):
-    """How a message is written. DingTalk may refuse the first two for their words."""
+    """How a message is written. DingTalk may refuse all but the last for their words."""
 
+    CARD = "card"
+    """Markdown with buttons below it. It rings nobody's phone by name, so it mentions nobody."""
     MARKDOWN = "markdown"
     TEXT = "text"
     BARE = "bare"
@@ -56,17 +51,50 @@ class Style:
 
 
 @dataclass(frozen=True)
+class Mention:
+    """Somebody whose phone is to ring."""
+
+    name: str
+    mobile: str = field(default="", repr=False)
+    user_id: str = field(default="", repr=False)
+
+    @property
+    def mark(self) -> str:
+        """What must stand in the text, or the phone stays silent."""
+        return f"@{self.mobile or self.user_id}"
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What goes with an alert beside what Alertmanager says of it."""
+
+    mentions: Sequence[Mention] = ()
+    buttons: Sequence[tuple[str, str]] = ()
+    """Kind and address."""
+    picture: str = ""
+    """The address of a chart."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """By fingerprint, what the alert's expression gives now."""
+    escalated_minutes: int = 0
+    """For how long nobody has acknowledged it; 0 for what is new."""
+
+
+NOTHING_MORE = Extras()
+
+
+@dataclass(frozen=True)
 class Reader:
     """For whom a message is written."""
 
     language: Language
     time_zone: ZoneInfo
     keywords: Sequence[str]
+    templates: Templates = BUILT_IN
 
     @classmethod
-    def of(cls, settings: RobotSettings) -> "Reader":
+    def of(cls, settings: RobotSettings, templates: Templates = BUILT_IN) -> "Reader":
         """The people behind a robot."""
-        return cls(settings.language, ZoneInfo(settings.time_zone), settings.keywords)
+        return cls(settings.language, ZoneInfo(settings.time_zone), settings.keywords, templates)
 
 
 @dataclass(frozen=True)
@@ -79,60 +107,130 @@ class Message:
     text: str
     told: int
     """Alerts that it tells of, those included that it only counts."""
+    mentions: Sequence[Mention] = ()
+    buttons: Sequence[tuple[str, str]] = ()
+    """Words and address."""
 
     def encode(self, message_id: str) -> bytes:
         """The request's body, UTF-8. Non-ASCII stays as it is, since escaping doubles Chinese."""
-        body: dict[str, Any] = {"msgUuid": message_id}
-        if self.form is Form.MARKDOWN:
-            body |= {"msgtype": "markdown", "markdown": {"title": self.title, "text": self.text}}
-        else:
-            body |= {"msgtype": "text", "text": {"content": self.text}}
-        return json.dumps(body, ensure_ascii=False).encode()
+        title = self.title or self.text.strip().partition("\n")[0][:_TITLE]  # DingTalk takes none without one
+        content = {"title": title, "text": self.text}
+        match self.form:
+            case Form.CARD:
+                buttons = [{"title": title, "actionURL": url} for title, url in self.buttons]
+                body: dict[str, Any] = {
+                    "msgtype": "actionCard",
+                    "actionCard": content | {"btnOrientation": "0", "btns": buttons},
+                }
+            case Form.MARKDOWN:
+                body = {"msgtype": "markdown", "markdown": content}
+            case _:
+                body = {"msgtype": "text", "text": {"content": self.text}}
+        if self.mentions:
+            mobiles = [one.mobile for one in self.mentions if one.mobile]
+            users = [one.user_id for one in self.mentions if not one.mobile]
+            body["at"] = {"atMobiles": mobiles, "atUserIds": users, "isAtAll": False}
+        return json.dumps({"msgUuid": message_id} | body, ensure_ascii=False).encode()
 
 
-def write(notification: Notification, reader: Reader, style: Style, skip: int = 0) -> Message:
-    """The message for all alerts but the worst `skip`, of which others told.
+def write(
+    notification: Notification, reader: Reader, style: Style, skip: int = 0, extras: Extras = NOTHING_MORE
+) -> Message:
+    """The message for all alerts but the worst `skip`, of which others told; those have had the extras.
 
     As many as have room within `style.body_bytes` of request body are told, the worst first.
     """
-    alerts = notification.worst_first[skip:]
+    text = _Text(notification, notification.worst_first[skip:], reader, style, NOTHING_MORE if skip else extras)
+    alerts = text.alerts
 
     def with_alerts(shown: int) -> Message:
-        return _with_keyword(notification, alerts, shown, reader, style)
+        return with_keyword(reader, lambda prefix: text.render(shown, prefix))
 
     if style.form is Form.BARE:
         return with_alerts(0)
-    return with_alerts(_most(len(alerts), style.body_bytes, lambda shown: len(with_alerts(shown).encode(_ANY_ID))))
+    return with_alerts(_most(len(alerts), style.body_bytes, lambda shown: len(with_alerts(shown).encode(ANY_ID))))
 
 
 def _most(alerts: int, body_bytes: int, size: Callable[[int], int]) -> int:
     """How many alerts have room; one always has."""
-    candidates = range(2, min(alerts, body_bytes // _ALERT_BYTES) + 1)
+    return most_that_fit(min(alerts, body_bytes // _ALERT_BYTES), body_bytes, size)
+
+
+def most_that_fit(things: int, body_bytes: int, size: Callable[[int], int]) -> int:
+    """How many of the things have room when so many of them take `size` bytes; one is taken to have."""
+    candidates = range(2, things + 1)
     return 1 + bisect.bisect_right(candidates, body_bytes, key=size)
 
 
-def _with_keyword(
-    notification: Notification, alerts: Sequence[Alert], shown: int, reader: Reader, style: Style
-) -> Message:
+def with_keyword(reader: Reader, render: Callable[[str], Message]) -> Message:
     """DingTalk refuses a message without one of the robot's keywords, so one is put in front where none stands."""
-    message = _render(notification, alerts, shown, reader, style)
-    if not reader.keywords or any(keyword in message.text for keyword in reader.keywords):
+    message = render("")
+    if _has_keyword(reader, message):
         return message
-    return _render(notification, alerts, shown, reader, style, f"{reader.keywords[0]} ")
+    message = render(f"{reader.keywords[0]} ")
+    if _has_keyword(reader, message):
+        return message
+    return replace(message, text=f"{reader.keywords[0]} {message.text}")  # a template of the operator's drops it
 
 
-def _render(
-    notification: Notification, alerts: Sequence[Alert], shown: int, reader: Reader, style: Style, prefix: str = ""
-) -> Message:
-    room = Room(style.body_bytes)
-    views = [view(alert, reader.time_zone, room) for alert in alerts[: max(shown, 1)]]
-    ends = style.last or style.form is Form.BARE or shown == len(alerts)
-    template = _TEMPLATES.get_template(f"{style.form}.j2")
-    module = template.make_module(
-        {
-            "language": reader.language,
+def _has_keyword(reader: Reader, message: Message) -> bool:
+    return not reader.keywords or any(keyword in message.text for keyword in reader.keywords)
+
+
+def template_of(form: Form) -> str:
+    """A card's text is markdown."""
+    return "markdown.j2" if form is Form.CARD else f"{form}.j2"
+
+
+def extra_values(extras: Extras, reader: Reader, form: Form) -> dict[str, object]:
+    """What templates get of the extras; a card has its buttons below the text."""
+    buttons = [] if form is Form.CARD else extras.buttons
+    return {
+        "mentions": [one.mark for one in extras.mentions],
+        "buttons": [(reader.templates.words(reader.language, "link", kind), url) for kind, url in buttons],
+        "picture": extras.picture,
+        "escalated": extras.escalated_minutes,
+    }
+
+
+def buttons_of(extras: Extras, reader: Reader, form: Form) -> Sequence[tuple[str, str]]:
+    """A card's, in the reader's words."""
+    if form is not Form.CARD:
+        return ()
+    return [(reader.templates.words(reader.language, "link", kind), url) for kind, url in extras.buttons]
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What one message is made from."""
+
+    notification: Notification
+    alerts: Sequence[Alert]
+    reader: Reader
+    style: Style
+    extras: Extras
+
+    def render(self, shown: int, prefix: str) -> Message:
+        """With so many of the alerts."""
+        title, text = self.reader.templates.render(template_of(self.style.form), self.values(shown, prefix))
+        told = len(self.alerts) if self._ends(shown) else shown
+        buttons = buttons_of(self.extras, self.reader, self.style.form)
+        return Message(self.style.form, title, text, told, self.extras.mentions, buttons)
+
+    def _ends(self, shown: int) -> bool:
+        return self.style.last or self.style.form is Form.BARE or shown == len(self.alerts)
+
+    def values(self, shown: int, prefix: str) -> dict[str, object]:
+        """What the template gets; docs/dingtalk.md lists it."""
+        room, alerts, ends = Room(self.style.body_bytes), self.alerts, self._ends(shown)
+        views = [
+            view(alert, self.reader.time_zone, room, self.extras.values.get(alert.fingerprint))
+            for alert in alerts[: max(shown, 1)]
+        ]
+        return {
+            "language": self.reader.language,
             "prefix": prefix,
-            "marks": _MARKS,
+            "marks": MARKS,
             "resolved_mark": RESOLVED_MARK,
             "worst": views[0],
             "alerts": views[:shown],
@@ -140,9 +238,23 @@ def _render(
             "resolved": sum(not alert.firing for alert in alerts),
             "critical": sum(alert.firing and alert.severity == "critical" for alert in alerts),
             "left": len(alerts) - shown if ends else 0,
-            "truncated": notification.truncated_alerts if ends else 0,
-            "all_url": web_address(notification.external_url, room.address),
+            "truncated": self.notification.truncated_alerts if ends else 0,
+            "all_url": web_address(self.notification.external_url, room.address),
+            "silence_url": "" if self.extras.buttons or not ends else self._silence_url(room.address),
+            **extra_values(self.extras, self.reader, self.style.form),
         }
-    )
-    title, text = str(getattr(module, "title", "")), str(module).strip("\n")
-    return Message(style.form, title, text, len(alerts) if ends else shown)
+
+    def _silence_url(self, longest: int) -> str:
+        """Alertmanager's own page, filled in for what all firing alerts have in common."""
+        first, *others = [alert.labels for alert in self.alerts if alert.firing] or [{}]
+        shared = {name for name, value in first.items() if all(one.get(name) == value for one in others)}
+        common = [f'{name}="{first[name]}"' for name in sorted(shared)]
+        if not common:
+            return ""
+        query = quote("{" + ",".join(common) + "}", safe="")
+        return web_address(f"{self.notification.external_url}/#/silences/new?filter={query}", longest)
+
+
+def sample_values(notification: Notification, reader: Reader, style: Style, extras: Extras) -> dict[str, object]:
+    """What the template gets for a whole notification, to try templates out."""
+    return _Text(notification, notification.worst_first, reader, style, extras).values(len(notification.alerts), "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -11,7 +12,7 @@ VERSION = "4"
 _YEARS = range(1970, 9000)
 """Outside of these a moment cannot be told in every time zone."""
 
-_SEVERITIES = ("critical", "warning", "info")
+SEVERITIES = ("critical", "warning", "info")
 
 
 def _tellable(moment: datetime) -> datetime:
@@ -42,7 +43,7 @@ class Alert(_Payload):
     def severity(self) -> str:
         """critical, warning or info; whatever else the label says, or nothing, counts as warning."""
         label = self.labels.get("severity", "")
-        return label if label in _SEVERITIES else "warning"
+        return label if label in SEVERITIES else "warning"
 
     @property
     def firing(self) -> bool:
@@ -52,7 +53,7 @@ class Alert(_Payload):
     @property
     def rank(self) -> tuple[bool, int, datetime, str]:
         """Sorts the worst first: firing before resolved, by severity, the oldest first; never undecided."""
-        return not self.firing, _SEVERITIES.index(self.severity), self.starts_at, self.fingerprint
+        return not self.firing, SEVERITIES.index(self.severity), self.starts_at, self.fingerprint
 
 
 class Notification(_Payload):
@@ -67,10 +68,15 @@ class Notification(_Payload):
     truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0)] = 0
     alerts: list[Alert]
 
-    @property
+    @cached_property
     def worst_first(self) -> list[Alert]:
         """The alerts in the order in which people should read of them, the same at every try."""
         return sorted(self.alerts, key=lambda alert: alert.rank)
+
+    @cached_property
+    def fingerprints(self) -> frozenset[str]:
+        """Of all alerts."""
+        return frozenset(alert.fingerprint for alert in self.alerts)
 
     @property
     def key(self) -> str:

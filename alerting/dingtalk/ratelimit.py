@@ -31,6 +31,10 @@ class RateBudget:
             raise DeliveryError(
                 DeliveryReason.RATE_LIMITED, f"the robot is asked nothing for {wait:.0f} s: {why}", retryable=True
             )
+        self.note(now)
+
+    def note(self, now: float) -> None:
+        """A call starts that another count has allowed."""
         self._called.append(now)
 
     def settle(self, now: float) -> None:

@@ -10,19 +10,18 @@ import hashlib
 import hmac
 import http.client
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
 
 from alerting.dingtalk.errcode import MEANINGS, UNKNOWN
+from alerting.dingtalk.markup import without_mobiles
 from alerting.dingtalk.settings import RobotSettings
 from tapwatch.errors import DeliveryError, DeliveryReason
 
 LARGEST_ANSWER_BYTES = 64 * 1024
 _BANNED_STATUS = 1111
-_MOBILE = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
 
 FAILURES: tuple[tuple[type[Exception], DeliveryReason, str], ...] = (
     (aiohttp.ConnectionTimeoutError, DeliveryReason.CONNECT, "no connection in time"),
@@ -98,7 +97,7 @@ class Robot:
         for secret in (self._settings.access_token, self._settings.secret):
             if secret is not None:
                 text = text.replace(secret.get_secret_value(), "***")
-        return _MOBILE.sub("***", text)
+        return without_mobiles(text)
 
 
 async def _text(response: aiohttp.ClientResponse) -> str:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from alerting.dingtalk.expression import read_expression
 from alerting.dingtalk.markup import harmless, web_address
 from alerting.dingtalk.payload import Alert
 
 _PLACE_LABELS = ("site", "building", "cluster")
 _THING_LABELS = ("dispenser", "endpoint", "gateway", "robot", "instance")
+_PLAIN = 1000
 _LINKS = {"what_to_do": "runbook_url", "dashboard": "dashboard_url"}
 _UNITS = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 
@@ -57,29 +59,52 @@ class AlertView:
     since: str
     lasted: tuple[tuple[int, str], ...]
     """Of a resolved alert: numbers with their units, the largest first."""
+    value: str
+    """What is measured now; empty when nobody says."""
+    threshold: str
+    """With the comparison, as `> 300`; empty when there is none."""
     description: str
     links: tuple[tuple[str, str], ...]
     """Kind and address."""
 
 
-def view(alert: Alert, time_zone: ZoneInfo, room: Room) -> AlertView:
-    """What a reader in `time_zone` is told of the alert."""
+def view(alert: Alert, time_zone: ZoneInfo, room: Room, value: float | None = None) -> AlertView:
+    """What a reader in `time_zone` is told of the alert, of which `value` is what Prometheus measures now."""
     labels, notes = alert.labels, alert.annotations
-    thing = next((labels[name] for name in _THING_LABELS if labels.get(name)), "")
     place = tuple(harmless(labels[name], room.name) for name in _PLACE_LABELS if labels.get(name))
     links = ((kind, web_address(notes.get(name, ""), room.address)) for kind, name in _LINKS.items())
     return AlertView(
         severity=alert.severity,
         firing=alert.firing,
         summary=harmless(notes.get("summary") or labels.get("alertname", ""), room.summary),
-        thing=harmless(thing, room.name),
+        thing=harmless(thing_of(alert), room.name),
         place=place,
         floor=harmless(labels.get("floor", ""), room.name),
         since=local_time(alert.starts_at, time_zone),
         lasted=() if alert.firing else duration(alert.ends_at - alert.starts_at),
+        value=harmless(notes.get("value", "") or ("" if value is None else number(value)), room.name),
+        threshold=harmless(notes.get("threshold", "") or _threshold(alert), room.name),
         description=harmless(notes.get("description", ""), room.description),
         links=tuple((kind, address) for kind, address in links if address),
     )
+
+
+def _threshold(alert: Alert) -> str:
+    """A comparison with 0 or 1 says no more than that the alert fires."""
+    found = read_expression(alert.generator_url)
+    if found is None or found.threshold in {None, 0.0, 1.0}:
+        return ""
+    return f"{found.operator} {number(found.threshold or 0.0)}"
+
+
+def number(value: float) -> str:
+    """With as many digits as a person reads: 0.0312, 87.3, 1234.5."""
+    return f"{value:.4g}" if abs(value) < _PLAIN else f"{value:.1f}".removesuffix(".0")
+
+
+def thing_of(alert: Alert) -> str:
+    """The label's value that names what the alert is about; empty when no label says."""
+    return next((alert.labels[name] for name in _THING_LABELS if alert.labels.get(name)), "")
 
 
 def local_time(moment: datetime, time_zone: ZoneInfo) -> str:

@@ -11,12 +11,10 @@ from rich.table import Table
 from bench.candidate import gateway_path, probe_path, running_candidate, tapwatch
 from bench.fleet import Fleet, SerialLine, running_fleet
 from bench.load import Tally, drive
-from bench.process import Process
+from bench.process import Process, most_memory
 from bench.run import Part, Run, figures_table
 from bench.scrape import Scraper
 from tapwatch.table import print_table
-
-_WATCH_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ async def _scrape(part: Part, fleet: Fleet, name: str, paths: Sequence[str], pla
         part.tell(f"{name}, {len(paths)} targets, {(plan.rounds + 1) * plan.interval:g} s")
         await drive(scraper, paths, plan.interval, 1)
         started = _times(running.process, fleet)
-        watching = asyncio.create_task(_most_memory(running.process))
+        watching = asyncio.create_task(most_memory(running.process))
         tally = await drive(scraper, paths, plan.interval, plan.rounds)
         ended = _times(running.process, fleet)
         watching.cancel()
@@ -90,17 +88,6 @@ async def _scrape(part: Part, fleet: Fleet, name: str, paths: Sequence[str], pla
 def _times(exporter: Process, fleet: Fleet) -> tuple[float, float, float, float]:
     """The clock, and the CPU seconds of the exporter, of the fleet, and of this process."""
     return time.perf_counter(), exporter.cpu_seconds(), fleet.process.cpu_seconds(), time.process_time()
-
-
-async def _most_memory(process: Process) -> int:
-    """Bytes; ends when it is cancelled."""
-    most = process.memory_bytes()
-    try:
-        while True:
-            await asyncio.sleep(_WATCH_SECONDS)
-            most = max(most, process.memory_bytes())
-    except asyncio.CancelledError:
-        return most
 
 
 def _table(title: str, plan: _Plan, figures: Sequence[_Figures]) -> Table:

@@ -38,13 +38,18 @@ def parse_server_url(value: object) -> str:
     return str(url).rstrip("/")
 
 
+def host_port(host: str, port: int) -> str:
+    """`10.0.0.11:6443`, `[fd00::11]:6443`, `master-1.example:6443`."""
+    try:
+        is_version_6 = ipaddress.ip_address(host).version == 6  # noqa: PLR2004 - IPv6
+    except ValueError:
+        is_version_6 = False
+    return f"[{host}]:{port}" if is_version_6 else f"{host}:{port}"
+
+
 def replica_url(address: str, port: int) -> str:
     """The URL of a replica at an IP address or a host name."""
-    try:
-        host = f"[{address}]" if ipaddress.ip_address(address).version == 6 else address  # noqa: PLR2004 - IPv6
-    except ValueError:
-        host = address
-    return f"https://{host}:{port}"
+    return f"https://{host_port(address, port)}"
 
 
 ServerUrl = Annotated[str, BeforeValidator(parse_server_url)]

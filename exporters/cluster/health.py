@@ -6,16 +6,17 @@ so it is read with tolerance and never decides anything.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tapwatch.errors import PollError, PollReason
+from exporters.cluster.clock import Offset
+from exporters.cluster.connection import Stages
+from exporters.cluster.failure import StatusError
+from tapwatch.errors import PollError
 
 LIVE = "/livez"
 READY = "/readyz"
 
 _CHECK = re.compile(r"^\[([+-])\](\S+)(.*)", re.MULTILINE)
-_REFUSED = frozenset({401, 403})
-_FIRST_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class Probe:
     """Unix time."""
     version: str | None = None
     """As `v1.37.0`, when it was asked for and told."""
+    stages: Stages = field(default_factory=Stages)
+    """The way to the server, step by step."""
+    clocks: tuple[Offset, ...] = ()
+    """What each answer said of the server's clock."""
 
     @property
     def failure(self) -> PollError | None:
@@ -60,12 +65,4 @@ def judge_status(path: str, status: int, checks: Mapping[str, bool]) -> PollErro
     if status == 200:  # noqa: PLR2004 - HTTP's own number
         return None
     failed = ", ".join(name for name, passed in checks.items() if not passed)
-    message = f"{path} answered {status}" + (f"; failed: {failed}" if failed else "")
-    return PollError(reason_of_status(status), message)
-
-
-def reason_of_status(status: int) -> PollReason:
-    """Why a request failed that was answered with an HTTP status other than 200."""
-    if status in _REFUSED:
-        return PollReason.UNAUTHORIZED
-    return PollReason.UNHEALTHY if status >= _FIRST_SERVER_ERROR else PollReason.GARBLED
+    return StatusError(status, f"{path} answered {status}" + (f"; failed: {failed}" if failed else ""))

@@ -12,9 +12,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
 from exporters.cluster.endpoint import ServerUrl
 from tapwatch.errors import ConfigError, Fault, Faults
@@ -32,18 +32,41 @@ from tapwatch.settings import (
 
 
 @dataclass(frozen=True)
+class Plugin:
+    """A command that hands out credentials."""
+
+    command: str
+    folder: Path
+    """Where a relative path starts: the kubeconfig's folder."""
+    hint: str = ""
+    """What the kubeconfig says of installing it."""
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether it can be run; a name is looked up on PATH."""
+        if "/" not in self.command:
+            return shutil.which(self.command) is not None
+        return os.access(self.folder / self.command, os.X_OK)
+
+
+@dataclass(frozen=True)
 class Target:
-    """The cluster that a context leads to."""
+    """The cluster that a context leads to, or that settings name by its server."""
 
     files: tuple[Path, ...]
-    """The kubeconfig files, merged by those who read them; none inside a pod, whose own cluster it is."""
+    """The kubeconfig files, merged by those who read them; none where server, token and CA file say all."""
     context: str
     cluster: str
     """The cluster's name in the file."""
     server: str
     """The URL that users use."""
-    plugin: str | None = None
-    """The command that hands out the credentials, where there is one."""
+    plugin: Plugin | None = None
+    proxy: SecretStr | None = None
+    """The URL of the HTTP proxy in front of the cluster."""
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    server_name: str | None = None
+    """The name that certificates must be for, when it is not the URL's."""
 
 
 class _Part(Settings):
@@ -66,6 +89,14 @@ def _base64(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _http_proxy(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().startswith(("http://", "https://")):
+        raise ValueError("must be the URL of an HTTP proxy, as http://proxy.example:3128; others are not supported")
+    return secret
+
+
+HttpProxy = Annotated[SecretStr, AfterValidator(_http_proxy)]
+"""It may hold a password."""
 ExistingFile = Annotated[RelativePath, AfterValidator(_existing)]
 Base64 = Annotated[SecretStr, AfterValidator(_base64)]
 
@@ -74,16 +105,10 @@ class _ClusterPart(_Part):
     server: ServerUrl
     authority_file: ExistingFile | None = Field(None, alias="certificate-authority")
     authority: Base64 | None = Field(None, alias="certificate-authority-data")
-    proxy: str | None = Field(None, alias="proxy-url")
-
-    @model_validator(mode="after")
-    def _no_proxy(self) -> Self:
-        if self.proxy:
-            raise ValueError("proxy-url is not supported: replicas are probed directly")
-        return self
+    proxy: HttpProxy | None = Field(None, alias="proxy-url")
 
 
-class _Plugin(_Part):
+class _PluginPart(_Part):
     command: Annotated[str, Field(min_length=1)]
     hint: str = Field("", alias="installHint")
 
@@ -94,7 +119,7 @@ class _UserPart(_Part):
     key_file: ExistingFile | None = Field(None, alias="client-key")
     key: Base64 | None = Field(None, alias="client-key-data")
     token_file: ExistingFile | None = Field(None, alias="tokenFile")
-    plugin: _Plugin | None = Field(None, alias="exec")
+    plugin: _PluginPart | None = Field(None, alias="exec")
 
 
 class _ContextPart(_Part):
@@ -142,7 +167,7 @@ def read_target(files: Sequence[Path], context: str | None) -> Target:
     with faults.collect():
         plugin = _read_plugin(documents, chosen.user)
     faults.raise_if_any()
-    return Target(existing, name, chosen.cluster, cluster.server, plugin)
+    return Target(existing, name, chosen.cluster, cluster.server, plugin, cluster.proxy)
 
 
 def _read(file: Path) -> Document:
@@ -182,22 +207,13 @@ def _find(documents: Sequence[Document], kind: str, name: str) -> _Entry:
     return entries[name]
 
 
-def _read_plugin(documents: Sequence[Document], user: str) -> str | None:
-    """The command of the user's credential plugin; raises ConfigError for any fault of the user."""
+def _read_plugin(documents: Sequence[Document], user: str) -> Plugin | None:
+    """The user's credential plugin; raises ConfigError for any fault of the user.
+
+    Whether it is installed is seen when it is wanted: one cluster's missing plugin keeps no other from being watched.
+    """
     if not user:
         return None
     entry = _find(documents, "users", user)
     plugin = entry.read(_UserPart).plugin
-    if plugin is None:
-        return None
-    if not _is_executable(plugin.command, Path(entry.document.file).parent):
-        message = f"the credential plugin {plugin.command!r} is not installed, or not on PATH. {plugin.hint}".strip()
-        raise ConfigError([entry.document.fault((*entry.path, "exec", "command"), message)])
-    return plugin.command
-
-
-def _is_executable(command: str, folder: Path) -> bool:
-    """A name is looked up on PATH; a relative path starts at the kubeconfig's folder."""
-    if "/" not in command:
-        return shutil.which(command) is not None
-    return os.access(folder / command, os.X_OK)
+    return None if plugin is None else Plugin(plugin.command, Path(entry.document.file).parent, plugin.hint)

@@ -39,6 +39,27 @@ def _settle(future: Future[Result], function: Callable[[], Result]) -> None:
         future.set_result(result)
 
 
+async def look_up(host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
+    """The addresses of a host, as everyone on this machine sees them; raises OSError when it has none."""
+    ask = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
+    return [
+        ResolveResult(
+            hostname=host,
+            host=str(address[0]),
+            port=int(address[1]),
+            family=found,
+            proto=protocol,
+            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+        )
+        for found, _, protocol, _, address in await call_in_thread(ask)
+    ]
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """The IP addresses of a host, in the system's order; raises OSError when it has none."""
+    return [one["host"] for one in await look_up(host, port)]
+
+
 class Resolver(AbstractResolver):
     """Names looked up by the system, as everyone on this machine sees them, and anew each time."""
 
@@ -46,18 +67,7 @@ class Resolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """The addresses of a host; raises OSError when it has none."""
-        look_up = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address[0]),
-                port=int(address[1]),
-                family=found,
-                proto=protocol,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for found, _, protocol, _, address in await call_in_thread(look_up)
-        ]
+        return await look_up(host, port, family)
 
     async def close(self) -> None:
         """Nothing is kept."""

@@ -29,7 +29,7 @@ _MOST_REFUSALS = 8
 """A device that refused so many requests and answered none is not asked further in this probe."""
 _SILENT = frozenset((PollReason.TIMEOUT, PollReason.GARBLED))
 
-_TRIAL_SECONDS = 10.0
+_TRIAL_SECONDS = 5.0
 """How long a trial waits for a moment when nobody else asks, and then for its turn among the others."""
 _LULL_SECONDS = 0.5
 """A pause after the neighbours' answers that makes it likely that they will not ask for a while."""

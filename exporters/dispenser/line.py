@@ -22,14 +22,14 @@ from tapwatch.instruments import counter, gauge
 _STALE_SECONDS = 1.0
 """A connection that was silent so long may be dead without our knowing."""
 _QUIET_SECONDS = 0.03
-"""RTU: the pause before a question that could take the last answer's double for its own."""
+"""RTU: the pause before a question that could take the last answer's double for its own, as any can a refusal's."""
+_DOUBLE_SECONDS = 5.0
+"""RTU: how long after an answer its double may come, as when the gateway has asked a slow unit again."""
 _FADING = 0.99
 """By each answer, so that one slow moment is forgotten after some hundred."""
 _LARGEST_NOISE = 4096
 """Bytes without an answer among them after which a gateway is not listened to any longer."""
 _MOST_REFUSALS = 3
-_REFUSED = (0, 0, 0)
-"""In place of a shape: the last answer was a refusal, whose double any question could take for its own."""
 _NUMBERS = 1 << 16
 
 Turn = tuple[int, int]
@@ -76,7 +76,7 @@ class _Ask:
     sentinel: Question | None = field(default=None, compare=False)
     """Asked first, where an older answer could be taken for this one's."""
     cleared: bool = field(default=False, compare=False)
-    """The sentinel was answered, so that only its own double, which is of another length, can still come."""
+    """The sentinel was answered: nothing older is on the way, and its own double is of another length."""
     timer: asyncio.TimerHandle | None = field(default=None, compare=False)
     queued: float = field(default=0.0, compare=False)
     sent: float = field(default=0.0, compare=False)
@@ -100,9 +100,9 @@ class _Ask:
 class Line:
     """The queue and the kept connection of one gateway.
 
-    On RTU framing an answer is known by its unit, function and length alone. So a question that looks like one whose
-    answer is still outstanding, or like one that was answered twice, is preceded by a question of another length:
-    devices answer in order, so when that one is answered, nothing older is on the way.
+    On RTU framing an answer is known by its unit, function and length alone. So a question that looks like the unit's
+    last one, whose answer may come twice, or like one whose answer is still outstanding, is preceded by a question of
+    another length: devices answer in order, so when that one is answered, nothing older is on the way.
     """
 
     def __init__(self, gateway: Gateway, connect_seconds: float, tls: ssl.SSLContext, metrics: LineMetrics) -> None:
@@ -127,7 +127,9 @@ class Line:
         self._doubtful = False
         self._heard = 0.0
         self._heard_bytes = 0
-        self._last_shape: tuple[int, int, int] | None = None
+        self._refused_last = False
+        self._answered: dict[int, tuple[Question, float]] = {}
+        """RTU: by unit, what it answered last, and when."""
         self._pump_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -211,15 +213,16 @@ class Line:
         rest = ask.terms.rest
         if self.gateway.serial is not None:
             rest = max(rest, self.gateway.serial.silence_seconds)
-        if not self._framing.numbered and self._last_shape in {ask.question.shape, _REFUSED}:
+        if not self._framing.numbered and (self._refused_last or self._looks_like_the_last(ask.question)):
             rest = max(rest, _QUIET_SECONDS)
         return max(self._heard + rest, max(self._heard, ask.queued) + ask.terms.lull)
 
     def _send(self, ask: _Ask, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
-        ghosts = self._ghosts.lengths(ask.question.unit, loop.time()) if not self._framing.numbered else ()
-        if ghosts and not ask.cleared:
-            ask.sentinel = _of_other_length(ask.question, ghosts)
+        if not self._framing.numbered:
+            ghosts = self._ghosts.lengths(ask.question.unit, loop.time())
+            if self._may_be_mistaken(ask, ghosts):
+                ask.sentinel, ask.cleared = _of_other_length(ask.question, ghosts), False
         for one in self._outstanding.values():
             one.overlapped = ask.overlapped = True
         question = ask.now_asking
@@ -229,7 +232,7 @@ class Line:
         self.requests += 1
         self._metrics.requests.inc()
         self._heard_bytes = 0
-        self._last_shape = question.shape
+        self._refused_last = False
         ask.sent = loop.time()
         if ask.timer is not None:
             ask.timer.cancel()
@@ -237,6 +240,21 @@ class Line:
         self._outstanding[number] = ask
         connection.write(self._framing.encode(number, question))
         self._watch_oldest()
+
+    def _may_be_mistaken(self, ask: _Ask, ghosts: Collection[int]) -> bool:
+        """RTU: whether an older answer can come that would pass for this question's.
+
+        After the sentinel's own answer only what was lost since, while others were asked, still can.
+        """
+        if ask.cleared:
+            return ask.question.data_bytes in ghosts
+        return bool(ghosts) or self._looks_like_the_last(ask.question)
+
+    def _looks_like_the_last(self, question: Question) -> bool:
+        """Whether the double of the unit's last answer would pass for this question's, with other registers' values."""
+        last, when = self._answered.get(question.unit, (question, 0.0))
+        is_recent = asyncio.get_running_loop().time() - when < _DOUBLE_SECONDS
+        return is_recent and last.shape == question.shape and last.start != question.start
 
     def _watch_oldest(self) -> None:
         """The gateway answers in order, so only the oldest question's time runs."""
@@ -286,11 +304,12 @@ class Line:
         try:
             data = ask.question.data(unit, pdu)
         except RefusedError as error:
-            self._last_shape = _REFUSED
+            self._refused_last = True
             ask.fail(error)
         except GarbledError as error:
             self._fail_all_for(error, ask)
         else:
+            self._answered[unit] = ask.question, self._heard
             if ask.repeated and ask.overlapped:  # lost among others, answered alone
                 self.window.shrink()
             self.window.note_answer()
@@ -316,6 +335,7 @@ class Line:
                 self._take_refused_sentinel(ask, error)
                 return
         self._ghosts.forget(unit)
+        self._answered[unit] = sentinel, self._heard
         self.window.note_proof()
         ask.sentinel, ask.cleared = None, True
         self._queue_until_deadline(ask)

@@ -4,6 +4,7 @@ A request can also read registers that nobody wants, when that is cheaper than a
 refuses is learned: whatever holds a refused range is refused as well, so it is never asked for again.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -134,7 +135,25 @@ def _plan(register_map: RegisterMap, values: Sequence[Value], cost: CostModel, l
         reads.append(Read(start, count, inside))
     if identity is not None:
         reads.sort(key=lambda read: not read.holds(identity.place, identity.width))
-    return tuple(reads)
+    return tuple(_apart(reads))
+
+
+def _apart(reads: Sequence[Read]) -> Iterator[Read]:
+    """Reads of one length apart from each other, where that can be had, and the first one first.
+
+    On RTU framing the answer to one of another length shows that the double of an older answer is not on the way.
+    """
+    left, last = list(reads), None
+    while left:
+        lengths = Counter(_length(read) for read in left)
+        chosen = left[0] if last is None else min(left, key=lambda one: (_length(one) == last, -lengths[_length(one)]))
+        left.remove(chosen)
+        last = _length(chosen)
+        yield chosen
+
+
+def _length(read: Read) -> tuple[Space, int]:
+    return read.start.space, read.count
 
 
 def spans_of(value: Value | Identity) -> Iterable[Span]:

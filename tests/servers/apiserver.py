@@ -4,13 +4,14 @@ import http.client
 import json
 import ssl
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tapwatch.errors import TapwatchError
-from tests.servers.daemon import Daemon, free_port
+from tests.servers.certificates import Authority, Credential, key_pem, new_key, write_secret
+from tests.servers.daemon import Daemon
 from tests.servers.gotools import ensure
 
 READY_SECONDS = 90
@@ -35,13 +36,12 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Replica:
-    """One API server; `name` is its host name, too."""
+class Endpoint:
+    """Where an API server answers: one replica, or the address of a balancer before several."""
 
     name: str
     address: str
     port: int
-    daemon: Daemon = field(repr=False)
     trust: ssl.SSLContext = field(repr=False)
     """For requests as the administrator."""
 
@@ -70,6 +70,13 @@ class Replica:
         except OSError:
             return False
 
+
+@dataclass(frozen=True)
+class Replica(Endpoint):
+    """One API server; `name` is its host name, too."""
+
+    daemon: Daemon = field(repr=False)
+
     def kill(self) -> None:
         """As by kill -9: connections are refused."""
         self.daemon.kill()
@@ -93,15 +100,39 @@ class Replica:
         wait_until_ready([self])
 
 
-def start_replica(name: str, address: str, folder: Path, flags: Sequence[str]) -> Replica:
-    """Start one at a free port of this address, with what `folder`/pki holds; do not wait until it is ready."""
-    pki, port = folder / "pki", free_port(address)
-    place = (f"--bind-address={address}", f"--advertise-address={address}", f"--secure-port={port}")
+def write_pki(pki: Path, authority: Authority) -> Credential:
+    """What all API servers read; the administrator, member of a group that may do everything."""
+    pki.mkdir(parents=True)
+    authority.write(pki, "ca")
+    admin = authority.client("admin", ["system:masters"])
+    admin.write(pki, "admin")
+    write_secret(pki / "service-accounts.key", key_pem(new_key()))
+    return admin
+
+
+def admin_trust(pki: Path) -> ssl.SSLContext:
+    """For requests as the administrator."""
     trust = ssl.create_default_context(cafile=pki / "ca.crt")
     trust.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-    command: list[str | Path] = [ensure("kube-apiserver"), *place, *_flags(name, pki), *flags]
-    daemon = Daemon(name, command, folder / f"{name}.log", host_name=name)
-    return Replica(name, address, port, daemon, trust)
+    return trust
+
+
+def server_command(address: str, port: int, serving: tuple[Path, Path], pki: Path) -> list[str | Path]:
+    """One that serves there with the files of this certificate and key; where its etcd is has to be added."""
+    return [
+        ensure("kube-apiserver"),
+        f"--bind-address={address}",
+        f"--advertise-address={address}",
+        f"--secure-port={port}",
+        "--authorization-mode=RBAC",
+        f"--client-ca-file={pki / 'ca.crt'}",
+        f"--tls-cert-file={serving[0]}",
+        f"--tls-private-key-file={serving[1]}",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        f"--service-account-key-file={pki / 'service-accounts.key'}",
+        f"--service-account-signing-key-file={pki / 'service-accounts.key'}",
+        f"--service-cluster-ip-range={SERVICES}",
+    ]
 
 
 def wait_until_ready(replicas: Iterable[Replica], *needed: Daemon) -> None:
@@ -116,17 +147,3 @@ def wait_until_ready(replicas: Iterable[Replica], *needed: Daemon) -> None:
                 end = replica.daemon.log_end()
                 raise TapwatchError(f"{replica.name} is not ready after {READY_SECONDS} s: {replica.daemon.log}\n{end}")
             time.sleep(0.1)
-
-
-def _flags(name: str, pki: Path) -> tuple[str, ...]:
-    return (
-        "--authorization-mode=RBAC",
-        f"--client-ca-file={pki / 'ca.crt'}",
-        f"--tls-cert-file={pki / f'{name}.crt'}",
-        f"--tls-private-key-file={pki / f'{name}.key'}",
-        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-        f"--service-account-key-file={pki / 'service-accounts.key'}",
-        f"--service-account-signing-key-file={pki / 'service-accounts.key'}",
-        f"--service-cluster-ip-range={SERVICES}",
-        "--endpoint-reconciler-type=none",  # with any other it refuses to start at a loopback address
-    )

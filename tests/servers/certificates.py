@@ -15,6 +15,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 YEAR = timedelta(days=365)
 
+_Usages = tuple[x509.ObjectIdentifier, ...]
+_SERVER: _Usages = (ExtendedKeyUsageOID.SERVER_AUTH,)
+_CLIENT: _Usages = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+
 
 @dataclass(frozen=True)
 class Credential:
@@ -57,19 +61,22 @@ class Authority(Credential):
     def server(self, common_name: str, hosts: Iterable[str], lifetime: timedelta = YEAR) -> Credential:
         """For a server reached by these names and addresses. A negative lifetime makes one that has expired."""
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
-        return self._issue(_name(common_name), ExtendedKeyUsageOID.SERVER_AUTH, lifetime, names)
+        return self._issue(_name(common_name), _SERVER, lifetime, names)
+
+    def peer(self, common_name: str, hosts: Iterable[str]) -> Credential:
+        """For one of several servers that are each other's clients, too."""
+        names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
+        return self._issue(_name(common_name), _SERVER + _CLIENT, YEAR, names)
 
     def client(self, user: str, groups: Iterable[str] = (), lifetime: timedelta = YEAR) -> Credential:
         """For a client whom Kubernetes takes for this user, member of these groups."""
-        return self._issue(_name(user, groups), ExtendedKeyUsageOID.CLIENT_AUTH, lifetime)
+        return self._issue(_name(user, groups), _CLIENT, lifetime)
 
-    def _issue(
-        self, subject: x509.Name, usage: x509.ObjectIdentifier, lifetime: timedelta, *more: x509.ExtensionType
-    ) -> Credential:
+    def _issue(self, subject: x509.Name, usages: _Usages, lifetime: timedelta, *more: x509.ExtensionType) -> Credential:
         key = new_key()
         builder = _builder(subject, self.certificate.subject, key, lifetime)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-        for extension in (_key_usage(), x509.ExtendedKeyUsage([usage]), issuer, *more):
+        for extension in (_key_usage(), x509.ExtendedKeyUsage(usages), issuer, *more):
             builder = builder.add_extension(extension, critical=False)
         return Credential(builder.sign(self.key, SHA256()), key)
 

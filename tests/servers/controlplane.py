@@ -11,33 +11,29 @@ share one Lease.
 """
 
 import http.client
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from tapwatch.errors import TapwatchError
-from tests.servers.apiserver import Answer, Replica, start_replica, wait_until_ready
-from tests.servers.certificates import YEAR, Authority, Credential, key_pem, new_key, write_secret
+from tests.servers.accounts import Accounts
+from tests.servers.apiserver import Replica, admin_trust, server_command, wait_until_ready, write_pki
+from tests.servers.certificates import YEAR, Authority
 from tests.servers.daemon import Daemon, free_port, stop_all
 from tests.servers.gotools import ensure
-from tests.servers.kubeconfig import certificate_user, token_user, write_kubeconfig
 
 HOSTS = ("localhost", "127.0.0.1", "10.96.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 """By these names every replica may be asked: through a balancer on loopback, and as the `kubernetes` Service."""
 
 
 @dataclass(frozen=True)
-class ControlPlane:
-    """The running servers, and the means to give people access."""
+class ControlPlane(Accounts):
+    """The running servers; kubeconfig files are for the first replica when no server is named."""
 
-    folder: Path
-    authority: Authority = field(repr=False)
-    admin: Credential = field(repr=False)
     etcd: Daemon = field(repr=False)
+    etcd_port: int
     replicas: tuple[Replica, ...]
 
     @classmethod
@@ -58,75 +54,42 @@ class ControlPlane:
         """
         addresses = {f"apiserver-{number}": f"127.0.0.{number}" for number in range(1, replicas + 1)}
         pki, authority = folder / "pki", Authority.create("tapwatch-tests")
-        admin = _write_pki(pki, authority)
-        for name, address in addresses.items():
-            authority.server(name, [address, *HOSTS], serving_lifetime).write(pki, name)
+        admin = write_pki(pki, authority)
         with ExitStack() as running:
-            etcd, etcd_url = _start_etcd(folder, etcd_flags)
+            etcd, etcd_port = _start_etcd(folder, etcd_flags)
             running.callback(etcd.stop)
             servers: list[Replica] = []
             running.callback(lambda: stop_all(server.daemon for server in servers))
             for name, address in addresses.items():
-                flags = (f"--etcd-servers={etcd_url}", *api_server_flags)
-                servers.append(start_replica(name, address, folder, flags))
+                serving = authority.server(name, [address, *HOSTS], serving_lifetime).write(pki, name)
+                flags = (f"--etcd-servers=http://127.0.0.1:{etcd_port}", *api_server_flags)
+                servers.append(_start_replica(name, address, serving, folder, flags))
             wait_until_ready(servers, etcd)
-            yield cls(folder, authority, admin, etcd, tuple(servers))
+            yield cls(folder, authority, admin, servers[0], etcd, etcd_port, tuple(servers))
 
-    @cached_property
-    def kubeconfig(self) -> Path:
-        """The administrator's, with a client certificate, for the first replica."""
-        return self._kubeconfig("admin", certificate_user(self.admin), None)
-
-    def client_kubeconfig(self, user: str, *, groups: Iterable[str] = (), server: str | None = None) -> Path:
-        """USER.kubeconfig, of a user known by a client certificate; for the first replica when no server is named."""
-        return self._kubeconfig(user, certificate_user(self.authority.client(user, groups)), server)
-
-    def token_kubeconfig(self, account: str, *, namespace: str = "default", server: str | None = None) -> Path:
-        """ACCOUNT.kubeconfig, with a token for an hour of this service account, which is made when there is none."""
-        accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
-        self._create(accounts, {"metadata": {"name": account}})
-        request = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"expirationSeconds": 3600},
-        }
-        token = self._create(f"{accounts}/{account}/token", request).json()["status"]["token"]
-        return self._kubeconfig(account, token_user(token), server)
-
-    def grant(self, cluster_role: str, user: str) -> None:
-        """Bind a user, or a service account as `system:serviceaccount:NAMESPACE:NAME`, to a cluster role."""
-        group = "rbac.authorization.k8s.io"
-        binding = {
-            "metadata": {"name": f"{cluster_role}-{user}"},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": cluster_role},
-            "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
-        }
-        self._create(f"/apis/{group}/v1/clusterrolebindings", binding)
-
-    def _create(self, path: str, content: Mapping[str, object]) -> Answer:
-        answer = self.replicas[0].ask("POST", path, content)
-        if answer.status not in {http.client.OK, http.client.CREATED, http.client.CONFLICT}:
-            raise TapwatchError(f"POST {path} was answered {answer.status}: {answer.text}")
-        return answer
-
-    def _kubeconfig(self, name: str, user: Mapping[str, str], server: str | None) -> Path:
-        file = self.folder / f"{name}.kubeconfig"
-        return write_kubeconfig(file, server or self.replicas[0].url, self.authority.certificate_pem, name, user)
+    @contextmanager
+    def asking_etcd(self) -> Iterator[http.client.HTTPConnection]:
+        """A connection for what API servers do not do."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.etcd_port, timeout=60)) as connection:
+            yield connection
 
 
-def _write_pki(pki: Path, authority: Authority) -> Credential:
-    """What all API servers read; the administrator, member of a group that may do everything."""
-    pki.mkdir(parents=True)
-    authority.write(pki, "ca")
-    admin = authority.client("admin", ["system:masters"])
-    admin.write(pki, "admin")
-    write_secret(pki / "service-accounts.key", key_pem(new_key()))
-    return admin
+def _start_replica(name: str, address: str, serving: tuple[Path, Path], folder: Path, flags: Sequence[str]) -> Replica:
+    """At a free port of this address, with what `folder`/pki holds; it is not ready yet."""
+    pki, port = folder / "pki", free_port(address)
+    command = [
+        *server_command(address, port, serving, pki),
+        "--endpoint-reconciler-type=none",  # with any other it refuses to start at a loopback address
+        *flags,
+    ]
+    daemon = Daemon(name, command, folder / f"{name}.log", host_name=name)
+    return Replica(name, address, port, admin_trust(pki), daemon)
 
 
-def _start_etcd(folder: Path, flags: Sequence[str]) -> tuple[Daemon, str]:
+def _start_etcd(folder: Path, flags: Sequence[str]) -> tuple[Daemon, int]:
     """Without TLS: it holds nothing but a test's data, and serves on loopback only."""
-    url, peer = f"http://127.0.0.1:{free_port()}", "http://127.0.0.1:0"  # a single member listens to no peer
+    port = free_port()
+    url, peer = f"http://127.0.0.1:{port}", "http://127.0.0.1:0"  # a single member listens to no peer
     command: list[str | Path] = [
         ensure("etcd"),
         "--name=etcd",
@@ -140,4 +103,4 @@ def _start_etcd(folder: Path, flags: Sequence[str]) -> tuple[Daemon, str]:
         "--log-level=warn",
         *flags,
     ]
-    return Daemon("etcd", command, folder / "etcd.log"), url
+    return Daemon("etcd", command, folder / "etcd.log"), port

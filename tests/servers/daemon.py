@@ -17,6 +17,9 @@ GRACE_SECONDS: Final = 3
 LEASH: Final = ("setpriv", "--pdeathsig", "KILL")
 """The kernel kills the child when its parent dies, even by kill -9. setpriv executes the command in its own place."""
 
+KEPT: Final = ("sh", "-c", f'while :; do {" ".join(LEASH)} "$@"; sleep 1; done', "kept")
+"""Before a command: it is started again whenever it ends, as a kubelet does with the control plane's pods."""
+
 _STARTER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="daemon-starter")
 """The leash holds to the thread that started the child, so all are started by one that lives as long as the process."""
 
@@ -47,17 +50,16 @@ class Daemon:
             self._process = self._started()
 
     def pause(self) -> None:
-        """It hangs: connections are still accepted by the kernel, nothing answers."""
-        self._process.send_signal(signal.SIGSTOP)
+        """It hangs with all that it started: connections are still accepted by the kernel, nothing answers."""
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Go on after a pause."""
-        self._process.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """It ends at once with all that it started, without a farewell, paused or not."""
-        if self.running:
-            os.killpg(self.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self._process.wait()
 
     def terminate(self) -> None:
@@ -80,6 +82,11 @@ class Daemon:
     def log_end(self, lines: int = 20) -> str:
         """The last lines that it printed."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the process and to all that it started."""
+        if self.running:
+            os.killpg(self.pid, number)
 
     def _started(self) -> subprocess.Popen[bytes]:
         def start() -> subprocess.Popen[bytes]:

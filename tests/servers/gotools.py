@@ -1,6 +1,7 @@
 """Real servers written in Go, built from their modules at first use and kept in the user's cache.
 
-Each has a folder `go/NAME/` with a go.mod whose `tool` line says what to build; go.sum fixes every byte of the source.
+Each comes from a folder of `go/` with a go.mod whose `tool` lines say what to build; go.sum fixes every byte of the
+source. Kubernetes' programs share one, so that each finds most of its packages compiled already.
 """
 
 import os
@@ -39,6 +40,8 @@ _KUBERNETES_VERSION = MappingProxyType(
     }
 )
 
+_PROMETHEUS_VERSION = MappingProxyType({"github.com/prometheus/common/version.Version": "{major}.{minor}.{patch}"})
+
 
 @dataclass(frozen=True)
 class Tool:
@@ -53,11 +56,19 @@ class Tool:
     """Go's build tags."""
     for_tests: bool = True
     """Whether the tests use it; what only the benchmarks use is built when it is named."""
+    shared_module: str = ""
+    """The folder of `go/` that it shares with other tools; else it has one of its own name."""
 
     @property
     def module(self) -> Path:
         """The folder with its go.mod and go.sum."""
-        return MODULES / self.name
+        return MODULES / (self.shared_module or self.name)
+
+    @property
+    def package(self) -> str:
+        """What is built: the module's only tool, or the one of this name."""
+        packages: list[str] = re.findall(r"^tool (\S+)$", self._go_mod(), re.MULTILINE)
+        return next(package for package in packages if len(packages) == 1 or package.endswith(f"/{self.name}"))
 
     @property
     def go_version(self) -> gotoolchain.Version:
@@ -67,9 +78,8 @@ class Tool:
     @property
     def version(self) -> str:
         """The version of the module that the tool is a package of, as `1.37.0`."""
-        package = self._line(r"^tool (\S+)$")
         required = re.findall(r"^(?:require)?\s+(\S+) v(\S+)", self._go_mod(), re.MULTILINE)
-        return str(max((path, version) for path, version in required if f"{package}/".startswith(f"{path}/"))[1])
+        return str(max((path, version) for path, version in required if f"{self.package}/".startswith(f"{path}/"))[1])
 
     @property
     def linker_flags(self) -> str:
@@ -95,13 +105,22 @@ class Tool:
         return str(match[1])
 
 
+def _kubernetes_tool(name: str, usual_seconds: int) -> Tool:
+    """The seconds of all but the first, kube-apiserver, are those after it."""
+    return Tool(name, usual_seconds, _KUBERNETES_VERSION, shared_module="kubernetes")
+
+
 TOOLS = {
     tool.name: tool
     for tool in (
-        Tool("modbus_exporter", 27, {"github.com/prometheus/common/version.Version": "{major}.{minor}.{patch}"}),
+        Tool("modbus_exporter", 27, _PROMETHEUS_VERSION),
         Tool("etcd", 24),
-        Tool("kube-apiserver", 240, _KUBERNETES_VERSION),
-        Tool("kubectl", 95, _KUBERNETES_VERSION),
+        _kubernetes_tool("kube-apiserver", 240),
+        _kubernetes_tool("kube-controller-manager", 60),
+        _kubernetes_tool("kube-scheduler", 20),
+        _kubernetes_tool("kubectl", 20),
+        Tool("kwok", 60),
+        Tool("kube-state-metrics", 150, _PROMETHEUS_VERSION, for_tests=False),
         Tool("pint", 77, {"main.version": "{major}.{minor}.{patch}"}),
         Tool(
             "telegraf",
@@ -128,7 +147,7 @@ def ensure(tool: str) -> Path:
 def _build(tool: Tool, folder: Path) -> None:
     go, log = gotoolchain.locate(tool.go_version), folder / "build.log"
     flags = ["-ldflags", tool.linker_flags, "-tags", ",".join(tool.tags)]
-    command: list[str | Path] = [go, "build", *flags, "-o", folder / tool.name, "tool"]
+    command: list[str | Path] = [go, "build", *flags, "-o", folder / tool.name, tool.package]
     progress = _Progress(tool)
     status = _run(command, log, tool.module, progress)
     seconds = progress.seconds

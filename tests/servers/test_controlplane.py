@@ -1,14 +1,12 @@
 """The control plane is real, and its replicas fail as told."""
 
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.servers.controlplane import ControlPlane
 from tests.servers.daemon import can_have_host_names
-from tests.servers.gotools import ensure
+from tests.servers.kubectl import kubectl
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -69,27 +67,20 @@ def test_replicas_are_not_ready_while_etcd_hangs(plane: ControlPlane) -> None:
 
 def test_a_service_account_may_do_what_it_was_granted(plane: ControlPlane) -> None:
     kubeconfig = plane.token_kubeconfig("watcher")
-    assert "Forbidden" in _kubectl(kubeconfig, "get", "--raw", "/metrics")
+    assert "Forbidden" in kubectl(kubeconfig, "get", "--raw", "/metrics")
     plane.grant("system:monitoring", "system:serviceaccount:default:watcher")
-    assert "apiserver_request_total" in _kubectl(kubeconfig, "get", "--raw", "/metrics")
+    assert "apiserver_request_total" in kubectl(kubeconfig, "get", "--raw", "/metrics")
 
 
 def test_a_client_certificate_tells_user_and_groups(plane: ControlPlane) -> None:
-    told = _kubectl(plane.client_kubeconfig("alice", groups=["staff"]), "auth", "whoami")
+    told = kubectl(plane.client_kubeconfig("alice", groups=["staff"]), "auth", "whoami")
     assert "alice" in told
     assert "staff" in told
 
 
 def test_the_administrator_may_do_everything(plane: ControlPlane) -> None:
-    assert _kubectl(plane.kubeconfig, "auth", "can-i", "*", "*").strip() == "yes"
+    assert kubectl(plane.kubeconfig, "auth", "can-i", "*", "*").strip() == "yes"
 
 
 def test_a_kubeconfig_is_for_its_owner_only(plane: ControlPlane) -> None:
     assert plane.kubeconfig.stat().st_mode & 0o777 == 0o600
-
-
-def _kubectl(kubeconfig: Path, *arguments: str) -> str:
-    options: list[str | Path] = ["--kubeconfig", kubeconfig, "--cache-dir", kubeconfig.parent / "kubectl"]
-    command = [ensure("kubectl"), *options, *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    return result.stdout + result.stderr

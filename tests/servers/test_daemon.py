@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.servers.daemon import Daemon, free_port
+from tests.servers.daemon import KEPT, Daemon, free_port
 
 OWNER = """
 import sys, time
@@ -56,6 +56,28 @@ def test_a_paused_daemon_ends_when_stopped(tmp_path: Path) -> None:
     started = time.monotonic()
     daemon.stop(grace_seconds=5)
     assert time.monotonic() - started < 2
+
+
+def test_a_kept_command_is_started_again_until_it_is_killed(tmp_path: Path) -> None:
+    daemon = Daemon("kept", [*KEPT, "sh", "-c", "echo up; exec sleep 60"], tmp_path / "log")
+    kept = psutil.Process(daemon.pid)
+    _within_five_seconds(lambda: daemon.log_end() == "up")
+    kept.children()[0].kill()
+    _within_five_seconds(lambda: daemon.log_end().splitlines().count("up") == 2)
+    (again,) = kept.children()
+    daemon.kill()
+    _within_five_seconds(lambda: not again.is_running())
+
+
+def test_a_pause_stops_all_that_a_daemon_started(tmp_path: Path) -> None:
+    daemon = Daemon("kept", [*KEPT, "sh", "-c", "echo up; exec sleep 60"], tmp_path / "log")
+    _within_five_seconds(lambda: daemon.log_end() == "up")
+    processes = [psutil.Process(daemon.pid), *psutil.Process(daemon.pid).children()]
+    daemon.pause()
+    _within_five_seconds(lambda: all(one.status() == psutil.STATUS_STOPPED for one in processes))
+    daemon.resume()
+    _within_five_seconds(lambda: all(one.status() != psutil.STATUS_STOPPED for one in processes))
+    daemon.kill()
 
 
 def test_a_free_port_can_be_bound() -> None:

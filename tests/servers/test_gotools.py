@@ -45,7 +45,7 @@ def test_a_failed_make_is_not_found_and_tried_again() -> None:
 
 
 def test_every_module_is_of_a_tool() -> None:
-    assert {folder.name for folder in gotools.MODULES.iterdir()} == set(gotools.TOOLS)
+    assert set(gotools.MODULES.iterdir()) == {tool.module for tool in gotools.TOOLS.values()}
 
 
 def test_an_unknown_tool_is_told_with_the_known_ones() -> None:
@@ -61,6 +61,9 @@ def test_an_unknown_tool_is_told_with_the_known_ones() -> None:
         ("etcd", "3.7.3"),
         ("kube-apiserver", "1.37.0"),
         ("kubectl", "1.37.0"),
+        ("kube-scheduler", "1.37.0"),
+        ("kwok", "0.8.0"),
+        ("kube-state-metrics", "2.20.0"),
         ("pint", "0.87.0"),
     ],
 )
@@ -71,12 +74,17 @@ def test_a_tool_is_of_its_modules_version(tool: str, version: str) -> None:
 def test_telegraf_is_built_with_the_plugins_that_the_benchmark_uses_and_for_no_test() -> None:
     telegraf = gotools.TOOLS["telegraf"]
     assert telegraf.tags == ("custom", "inputs.modbus", "outputs.discard", "outputs.prometheus_client")
-    assert [tool.name for tool in gotools.TOOLS.values() if not tool.for_tests] == ["telegraf"]
+    assert [tool.name for tool in gotools.TOOLS.values() if not tool.for_tests] == ["kube-state-metrics", "telegraf"]
 
 
 def test_another_tag_is_another_build() -> None:
     telegraf = gotools.TOOLS["telegraf"]
     assert telegraf.key == replace(telegraf).key != replace(telegraf, tags=telegraf.tags[:-1]).key
+
+
+def test_tools_of_one_module_are_different_programs() -> None:
+    assert gotools.TOOLS["kube-scheduler"].package == "k8s.io/kubernetes/cmd/kube-scheduler"
+    assert gotools.TOOLS["kubectl"].package == "k8s.io/kubernetes/cmd/kubectl"
 
 
 def test_the_api_server_is_linked_with_its_version() -> None:

@@ -15,13 +15,15 @@ _SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 5.0
 _CALM_SECONDS = 3.0
 """Between two faults, at least; at most twice as long."""
 
+_RECONNECTS = frozenset({PollReason.TIMEOUT, PollReason.DISCONNECT, PollReason.QUEUE, PollReason.CONNECT})
+"""When a connection is given up, the deadline can also come while the next one is opened."""
 EXPLANATIONS: Mapping[str, frozenset[PollReason]] = {
-    "restarts": frozenset({PollReason.CONNECT, PollReason.DISCONNECT, PollReason.TIMEOUT, PollReason.QUEUE}),
-    "forgets connections": frozenset({PollReason.TIMEOUT, PollReason.DISCONNECT, PollReason.QUEUE}),
-    "hangs": frozenset({PollReason.TIMEOUT, PollReason.DISCONNECT, PollReason.QUEUE}),
+    "restarts": _RECONNECTS,
+    "forgets connections": _RECONNECTS,
+    "hangs": _RECONNECTS,
     "loses a unit": frozenset({PollReason.TIMEOUT, PollReason.QUEUE}),
     "refuses": frozenset({PollReason.EXCEPTION}),
-    "garbles": frozenset({PollReason.GARBLED, PollReason.DISCONNECT, PollReason.TIMEOUT, PollReason.QUEUE}),
+    "garbles": _RECONNECTS | {PollReason.GARBLED},
 }
 """By kind of fault, the reasons with which the exporter may explain a gap."""
 

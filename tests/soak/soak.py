@@ -20,7 +20,7 @@ _INTERVAL_SECONDS = 0.5
 _SCRAPE_SECONDS = 3.0
 """Told to the exporter as Prometheus' timeout."""
 _SUSPENDED_SECONDS = 30.0
-"""For so long after a fault a unit may be left alone: a suspension of 20 s, and 10 s until its trial finds a gap."""
+"""For so long after a fault a unit may be left alone: a suspension of 20 s, and 5 s until its trial finds a gap."""
 _LATE_SECONDS = 1.0
 """Of a busy machine."""
 

@@ -92,6 +92,11 @@ class Cloud:
         """The calls after the one of this number, oldest first."""
         return [one for one in self._received if one.number > after]
 
+    def name_of(self, call: Call) -> str:
+        """The robot that calls; empty when its token is unknown."""
+        account = self._accounts.get(call.token)
+        return account.name if account else ""
+
     def receive(self, call: Call, now: float, elapsed: float) -> Received:
         """Judge one call, and keep it; `now` is Unix time, `elapsed` the seconds by which the rate is measured."""
         account = self._accounts.get(call.token)
@@ -110,10 +115,8 @@ class Cloud:
     def _keep(
         self, call: Call, message: Message | None, now: float, verdict: Verdict, *, repeated: bool = False
     ) -> Received:
-        account = self._accounts.get(call.token)
-        name = account.name if account else ""
         self._count += 1
-        one = Received(self._count, now, name, verdict, len(call.body), message or Message(), repeated)
+        one = Received(self._count, now, self.name_of(call), verdict, len(call.body), message or Message(), repeated)
         self._received.append(one)
         return one
 

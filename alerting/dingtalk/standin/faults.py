@@ -1,6 +1,7 @@
 """How DingTalk's cloud answers when it is not well: faults that can be switched on and off while it runs."""
 
 import asyncio
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -50,6 +51,18 @@ class Fault:
     errcode: int = -1
     errmsg: str = "injected"
     seconds: float = 3.0
+    robot: str = ""
+    """The only robot that it meets; empty for all."""
+    share: float = 1.0
+    """Of the calls that it could meet, by chance."""
+
+    def meets(self, robot: str) -> bool:
+        """Whether a call of this robot is one of them; it is counted."""
+        if (self.robot and self.robot != robot) or self.remaining == 0 or random.random() >= self.share:  # noqa: S311 - no secret
+            return False
+        if self.remaining is not None:
+            self.remaining -= 1
+        return True
 
     @property
     def verdict(self) -> Verdict:
@@ -60,7 +73,10 @@ class Fault:
 
 
 def read_fault(query: Mapping[str, str]) -> Fault:
-    """`kind=KIND[&count=N][&errcode=N][&errmsg=TEXT][&seconds=S]`; raises ValueError with what would be right."""
+    """`kind=KIND[&count=N][&errcode=N][&errmsg=TEXT][&seconds=S][&robot=NAME][&share=0.1]`.
+
+    Raises ValueError with what would be right.
+    """
     kind = query.get("kind", "")
     if kind not in set(Kind):
         raise ValueError(f"no fault is named {kind!r}; there are: {', '.join(Kind)}")
@@ -71,9 +87,11 @@ def read_fault(query: Mapping[str, str]) -> Fault:
             int(query.get("errcode", "-1")),
             query.get("errmsg", "injected"),
             float(query.get("seconds", "3")),
+            query.get("robot", ""),
+            float(query.get("share", "1")),
         )
     except ValueError:
-        raise ValueError("count and errcode are whole numbers, seconds is a number") from None
+        raise ValueError("count and errcode are whole numbers, seconds and share are numbers") from None
     if fault.kind is Kind.ERRCODE and "errcode" not in query:
         raise ValueError("errcode=N is missing")
     return fault

@@ -72,7 +72,7 @@ class StandIn:
     async def send(self, request: web.Request) -> web.Response:
         """DingTalk's own path; errors come with HTTP 200."""
         call = Call(request.query, request.content_type, await request.read())
-        fault = self._take_fault()
+        fault = self._take_fault(self.cloud.name_of(call))
         if fault is not None and fault.kind not in faults.TAKES_THE_MESSAGE:
             self._note(self.cloud.refuse(call, self._clock(), fault.verdict))
             return await faults.answer(fault, request)
@@ -84,12 +84,12 @@ class StandIn:
             return await faults.answer(fault, request)
         return web.json_response({"errcode": one.verdict.errcode, "errmsg": one.verdict.errmsg})
 
-    def _take_fault(self) -> Fault | None:
+    def _take_fault(self, robot: str) -> Fault | None:
         fault = self.fault
-        if fault is not None and fault.remaining is not None:
-            fault.remaining -= 1
-            if fault.remaining <= 0:
-                self.fault = None
+        if fault is None or not fault.meets(robot):
+            return None
+        if fault.remaining == 0:
+            self.fault = None
         return fault
 
     def _note(self, one: Received) -> None:

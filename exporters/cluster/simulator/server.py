@@ -1,10 +1,11 @@
-"""One simulated API server: health checks, version and EndpointSlices as a kube-apiserver of 1.37 answers them.
+"""One simulated API server: health checks, version, EndpointSlices and Leases as a kube-apiserver of 1.37 answers them.
 
 A single check can be made to fail, or pass again, by `POST /simulator/checks/NAME/fail` and `.../pass`; only this
 machine can do so, as it listens on loopback.
 """
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -59,6 +60,10 @@ CHECKS = {
 """What a kube-apiserver 1.37.0 lists, in its order."""
 
 
+_SIMULATED = {("list", "endpointslices"), *((verb, "leases") for verb in ("create", "get", "patch"))}
+"""Verbs and resources; leases can be neither listed nor watched."""
+
+
 @dataclass(frozen=True)
 class ServerFiles:
     """What a server is told, in files of one folder; the list of replicas is read at each request."""
@@ -76,6 +81,11 @@ class ServerFiles:
         return self.folder / "token"
 
     @property
+    def stored(self) -> Path:
+        """What was written, in place of etcd."""
+        return self.folder / "stored.json"
+
+    @property
     def replicas(self) -> Path:
         """The ports of the replicas that the EndpointSlice lists: a JSON list."""
         return self.folder / "replicas.json"
@@ -90,12 +100,17 @@ class ApiServer:
         self._failing: set[str] = set()
         self.application = web.Application(middlewares=[self._authenticate])
         slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+        lease = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
+        reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         self.application.add_routes(
             [
                 web.get("/{path:livez|readyz}", self._health),
                 web.get("/{path:livez|readyz}/{check:.+}", self._single_check),
                 web.get("/version", self._version),
                 web.get(slices, self._endpoint_slices),
+                web.post(reviews, self._review),
+                web.patch(lease, self._apply_lease),
+                web.get(lease, self._lease),
                 web.post("/simulator/checks/{check:.+}/{verdict:fail|pass}", self._turn),
             ]
         )
@@ -142,6 +157,38 @@ class ApiServer:
         items = [_endpoint_slice(number, port) for number, port in enumerate(ports, 1)]
         kind = {"kind": "EndpointSliceList", "apiVersion": "discovery.k8s.io/v1", "metadata": {"resourceVersion": "1"}}
         return web.json_response({**kind, "items": items})
+
+    async def _review(self, request: web.Request) -> web.Response:
+        """Whether the caller may do something: only what is simulated."""
+        asked = await request.json()
+        attributes = asked["spec"]["resourceAttributes"]
+        allowed = (attributes["verb"], attributes["resource"]) in _SIMULATED
+        return web.json_response({**asked, "status": {"allowed": allowed}}, status=201)
+
+    async def _apply_lease(self, request: web.Request) -> web.Response:
+        """Server-side apply: created or changed, in what all replicas share, as they do etcd."""
+        if "etcd" in self._failing:
+            return _status(500, "InternalError", "etcdserver: request timed out")
+        stored = self._stored()
+        written = {**await request.json()}
+        written["metadata"] = {**written["metadata"], "resourceVersion": str(stored["version"] + 1)}
+        stored = {"version": stored["version"] + 1, "leases": {**stored["leases"], request.path: written}}
+        new = self._files.stored.with_suffix(f".{os.getpid()}")
+        new.write_text(json.dumps(stored), encoding="utf-8")
+        new.replace(self._files.stored)  # at once, as others read it
+        return web.json_response(written)
+
+    async def _lease(self, request: web.Request) -> web.Response:
+        lease = self._stored()["leases"].get(request.path)
+        if lease is None:
+            return _status(404, "NotFound", "the lease does not exist")
+        return web.json_response(lease)
+
+    def _stored(self) -> dict[str, Any]:
+        if not self._files.stored.exists():
+            return {"version": 1, "leases": {}}
+        stored: dict[str, Any] = json.loads(self._files.stored.read_text(encoding="utf-8"))
+        return stored
 
     async def _turn(self, request: web.Request) -> web.Response:
         check = request.match_info["check"]

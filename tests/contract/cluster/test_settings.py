@@ -1,11 +1,15 @@
 """Files that people write: each `invalid/*.txt` holds the exact faults of the settings file beside it."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
+import yaml
 
-from exporters.cluster.kubeconfig import Target, read_target
-from exporters.cluster.settings import Cluster, Timing, default_plan, load_plan
+import exporters.cluster
+from exporters.cluster.kubeconfig import Plugin, Target, read_target
+from exporters.cluster.settings import Cluster, EtcdSettings, Timing, Watching, default_plan, load_plan
+from exporters.cluster.view import View, wanted_rights
 from tapwatch.errors import ConfigError
 
 INVALID = Path(__file__).parent / "invalid"
@@ -106,11 +110,72 @@ def test_of_several_kubeconfigs_the_first_to_name_something_decides(tmp_path: Pa
 def test_a_credential_plugin_is_looked_up_as_kubectl_does(tmp_path: Path) -> None:
     """On PATH, or from the kubeconfig's own folder when it is a path."""
     file = tmp_path / "kubeconfig"
-    content = GOOD.read_text(encoding="utf-8").replace("{token: hunter2}", "{exec: {command: COMMAND, apiVersion: v1}}")
-    for command in ("sh", "./plugin"):
-        (tmp_path / "plugin").touch(mode=0o755)
+    exec_ = "{exec: {command: COMMAND, apiVersion: v1, installHint: Ask us.}}"
+    content = GOOD.read_text(encoding="utf-8").replace("{token: hunter2}", exec_)
+    (tmp_path / "plugin").touch(mode=0o755)
+    for command, is_installed in (("sh", True), ("./plugin", True), ("no-such-plugin", False), ("./absent", False)):
         file.write_text(content.replace("COMMAND", command), encoding="utf-8")
-        assert read_target([file], None).plugin == command
-    (tmp_path / "plugin").chmod(0o644)
-    with pytest.raises(ConfigError, match=r"the credential plugin '\./plugin' is not installed"):
-        read_target([file], None)
+        plugin = read_target([file], None).plugin
+        assert plugin == Plugin(command, tmp_path, "Ask us.")
+        assert plugin.is_installed == is_installed
+
+
+def test_a_proxy_is_taken_from_the_kubeconfig_and_its_password_shown_to_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    proxied = 'cluster: {proxy-url: "http://me:hunter2@proxy.example:3128", '
+    file.write_text(GOOD.read_text(encoding="utf-8").replace("cluster: {", proxied, 1), encoding="utf-8")
+    target = read_target([file], None)
+    assert target.proxy is not None
+    assert target.proxy.get_secret_value() == "http://me:hunter2@proxy.example:3128"
+    assert "hunter2" not in repr(target)
+
+
+def test_a_cluster_is_named_by_its_server_with_token_and_authority(tmp_path: Path) -> None:
+    (tmp_path / "campus.token").write_text("hunter2")
+    (tmp_path / "campus.ca").write_text("PEM")
+    text = """
+clusters:
+  - name: campus
+    server: https://10.0.0.10:6443
+    token_file: ./campus.token
+    ca_file: ./campus.ca
+    tls_server_name: kubernetes
+    endpoints_dns: https://masters.example:6443
+    etcd: {endpoints: [https://10.0.0.11:2379], ca_file: ./campus.ca}
+parts: [nodes, write]
+system_namespaces: [kube-system, tapwatch]
+rollout_deadline: 5m
+lease_namespace: probes
+"""
+    plan = load_plan(write(tmp_path, text), {})
+    (cluster,) = plan.clusters
+    assert cluster.target == Target(
+        (),
+        "campus",
+        "campus",
+        "https://10.0.0.10:6443",
+        token_file=tmp_path / "campus.token",
+        ca_file=tmp_path / "campus.ca",
+        server_name="kubernetes",
+    )
+    assert cluster.endpoints_dns == "https://masters.example:6443"
+    assert cluster.etcd == EtcdSettings.model_construct(
+        endpoints=("https://10.0.0.11:2379",), ca_file=tmp_path / "campus.ca"
+    )
+    assert plan.watching == Watching.model_construct(
+        parts=("nodes", "write"),
+        system_namespaces=("kube-system", "tapwatch"),
+        rollout_deadline=300.0,
+        lease_namespace="probes",
+    )
+
+
+def test_the_manifest_grants_just_what_is_asked_for() -> None:
+    """The least rights: every one that a part needs, and none besides."""
+    granted = set()
+    for role in yaml.safe_load_all((Path(exporters.cluster.__file__).parent / "rbac.yaml").read_text("utf-8")):
+        for rule in role.get("rules", ()) if role["kind"] in {"Role", "ClusterRole"} else ():
+            namespace = role["metadata"].get("namespace", "")
+            granted |= set(product(rule["verbs"], rule["apiGroups"], rule["resources"], [namespace]))
+    settings = Watching()
+    assert {tuple(right)[1:] for right in wanted_rights(View(settings), settings)} == granted

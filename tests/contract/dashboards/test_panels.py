@@ -29,6 +29,7 @@ def test_the_pages_that_people_and_alerts_link_to_are_there_in_both_languages() 
         "tapwatch-alerts",
         "tapwatch-clusters",
         "tapwatch-controlplane",
+        "tapwatch-delivery",
         "tapwatch-dispenser",
         "tapwatch-fleet",
         "tapwatch-maintenance",

@@ -41,7 +41,7 @@ def test_the_designs_example_is_read(folder: Path) -> None:
     assert ops.access_token.get_secret_value() == "t0ken"
     assert (ops.language, ops.time_zone, ops.keywords) == ("zh-TW", "Asia/Taipei", ["Tapwatch"])
     assert (ops.rate_limit.messages, ops.rate_limit.per, ops.rate_limit.mute) == (20, 60, 600)
-    assert settings.unused == ["alertmanagers", "outbox"]
+    assert str(settings.database) == f"sqlite:///{folder}/outbox.db"
 
 
 def test_no_secret_shows_in_the_settings(folder: Path) -> None:

@@ -17,7 +17,13 @@ from tapwatch.settings import parse_duration
 from tests.contract.rules.shipped import SCRAPE_JOBS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "dispenser-exporter.md").read_text(encoding="utf-8")
-NOT_OF_DISPENSERS = {PollReason.UNAUTHORIZED, PollReason.UNHEALTHY}
+NOT_OF_DISPENSERS = {
+    PollReason.UNAUTHORIZED,
+    PollReason.UNHEALTHY,
+    PollReason.CREDENTIALS,
+    PollReason.FORBIDDEN,
+    PollReason.MISSING,
+}
 """Only API servers give these."""
 
 

@@ -142,7 +142,17 @@ def test_the_alerts_that_people_route_and_silence_are_there() -> None:
         "RuleEvaluationFailing",
         "SettingsReloadFailed",
         "SiteUnreachable",
+        "OutboxDown",
+        "DeliveryLate",
+        "AlertsUndelivered",
+        "ReconciliationStale",
+        "RobotFailing",
+        "WatchdogSilent",
         "Watchdog",
+        "ZabbixAlertsLost",
+        "ZabbixBridgeDown",
+        "ZabbixNotificationsFailing",
+        "ZabbixOutOfStep",
     }
     assert len({alert.name for alert in ALERTS}) == len(ALERTS)
 

@@ -15,7 +15,16 @@ def test_promtool_finds_nothing_wrong_with_the_scrape_jobs() -> None:
 
 
 def test_the_jobs_have_the_names_that_rules_and_dashboards_use() -> None:
-    assert jobs() == {"dispensers", "dispenser-exporter", "cluster-exporter", "dingtalk", "alertmanager", "prometheus"}
+    expected = {
+        "dispensers",
+        "dispenser-exporter",
+        "cluster-exporter",
+        "dingtalk",
+        "zabbix",
+        "alertmanager",
+        "prometheus",
+    }
+    assert jobs() == expected
 
 
 def test_a_dispenser_is_scraped_through_the_exporter_and_known_by_its_own_address() -> None:

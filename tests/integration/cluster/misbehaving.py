@@ -42,6 +42,8 @@ class Server:
             head = b""
             while b"\r\n\r\n" not in head and not head.startswith(_CLIENT_HELLO):
                 head += connection.recv(4096) or b"\r\n\r\n"
+            if not head.strip():
+                return  # somebody who only looked
             self.requests.append(head.decode("latin-1"))
             content = self.answer(self.requests[-1])
             if content is None:

@@ -1,10 +1,13 @@
 """The official client: credentials as they change, and lists of replicas from servers good and bad."""
 
 import asyncio
+import base64
+import json
 import socket
 import ssl
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from yarl import URL
 
 from exporters.cluster.access import ApiAccess
 from exporters.cluster.kubeconfig import read_target
+from exporters.cluster.settings import default_plan
 from tapwatch import __version__
 from tapwatch.errors import PollError
 from tests.integration.cluster.misbehaving import Answer, say, say_raw, server_context, serving, stay_silent
@@ -69,7 +73,7 @@ def test_a_token_that_no_header_can_carry_is_refused_and_not_repeated(tmp_path: 
     with pytest.raises(PollError, match="no header can carry") as caught:
         access_to(tmp_path, {"tokenFile": "token"}).renew()
     assert "hunter2" not in str(caught.value)
-    assert caught.value.reason == "unauthorized"
+    assert caught.value.reason == "credentials"
 
 
 def test_a_token_is_not_used_over_plain_http(tmp_path: Path) -> None:
@@ -103,7 +107,7 @@ def test_a_plugin_that_failed_is_called_again(tmp_path: Path) -> None:
 def test_a_plugin_that_gives_nothing_useful_is_told(tmp_path: Path, status: str) -> None:
     with pytest.raises(PollError, match=r"the credential plugin '\./plugin' gave no credentials") as caught:
         access_by_plugin(tmp_path, status).renew()
-    assert caught.value.reason == "unauthorized"
+    assert caught.value.reason == "credentials"
 
 
 def test_a_kubeconfig_that_breaks_while_it_is_used_is_told(tmp_path: Path) -> None:
@@ -121,7 +125,93 @@ def test_a_client_key_that_is_not_the_certificates_is_told(tmp_path: Path) -> No
     other.private_key_pem.write_to_path(str(tmp_path / "other.key"))
     with pytest.raises(PollError, match="cannot be used") as caught:
         access_to(tmp_path, {"client-certificate": "one.crt", "client-key": "other.key"}).renew()
-    assert caught.value.reason == "tls"
+    assert caught.value.reason == "credentials"
+
+
+def test_a_plugin_that_is_not_installed_is_told_until_it_is(tmp_path: Path) -> None:
+    access = access_by_plugin(tmp_path, '{"token": "first"}')
+    (tmp_path / "plugin").chmod(0o644)
+    with pytest.raises(
+        PollError, match=r"the credential plugin '\./plugin' is not installed, or not on PATH\."
+    ) as caught:
+        access.renew()
+    assert caught.value.reason == "credentials"
+    (tmp_path / "plugin").chmod(0o755)
+    assert bearer(access) == "Bearer first"
+
+
+def id_token(**claims: object) -> str:
+    """A token of OpenID Connect, signed by nobody: whether it is good is for the API server to say."""
+    parts = ({"alg": "none"}, claims)
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + ".x"
+
+
+def oidc_user(token: str, issuer: str) -> dict[str, Any]:
+    names = {"id-token": token, "idp-issuer-url": issuer, "client-id": "tapwatch", "refresh-token": "hunter2"}
+    return {"auth-provider": {"name": "oidc", "config": names}}
+
+
+def test_an_auth_providers_token_is_used_while_it_is_valid(tmp_path: Path) -> None:
+    token = id_token(exp=time.time() + 3600)
+    assert bearer(access_to(tmp_path, oidc_user(token, "https://127.0.0.1:1"))) == f"Bearer {token}"
+
+
+def test_an_auth_provider_that_renews_no_token_is_told_and_shows_no_secret(tmp_path: Path) -> None:
+    """The issuer cannot be reached; the old token is not sent as if it were good."""
+    token = id_token(exp=time.time() - 3600)
+    with pytest.raises(PollError) as caught:
+        access_to(tmp_path, oidc_user(token, "https://127.0.0.1:1")).renew()
+    assert caught.value.reason == "credentials"
+    assert "hunter2" not in str(caught.value)
+    assert token not in str(caught.value)
+
+
+def in_pod(folder: Path, token: str) -> ApiAccess:
+    """What a pod is given, in files that the kubelet renews."""
+    (folder / "token").write_text(token)
+    (folder / "ca.crt").write_bytes(AUTHORITY.cert_pem.bytes())
+    environment = {
+        "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+        "KUBERNETES_SERVICE_PORT": "6443",
+        "KUBECONFIG": f"{folder}/absent",
+    }
+    (cluster,) = default_plan(None, environment, service_account=folder).clusters
+    return ApiAccess(cluster.target)
+
+
+def test_a_pods_token_is_read_again_each_time_and_shown_to_nobody(tmp_path: Path) -> None:
+    access = in_pod(tmp_path, "first")
+    assert bearer(access) == "Bearer first"
+    (tmp_path / "token").write_text("hunter2\n")
+    assert bearer(access) == "Bearer hunter2"
+    assert "hunter2" not in repr(access.renew())
+
+
+async def test_a_pods_access_lists_the_replicas(tmp_path: Path) -> None:
+    access = in_pod(tmp_path, "hunter2")
+    with serving(say("200 OK", SLICES, "Content-Type: application/json"), server_context(AUTHORITY)) as server:
+        await asyncio.to_thread(access.renew)
+        assert len(await asyncio.to_thread(access.list_replicas, server.url, 2, 2)) == 3
+    assert "authorization: Bearer hunter2\r\n" in server.requests[0]
+
+
+@pytest.mark.parametrize("content", [None, "", "  \n"])
+def test_a_pod_without_a_token_is_told(tmp_path: Path, content: str | None) -> None:
+    access = in_pod(tmp_path, "first")
+    (tmp_path / "token").unlink() if content is None else (tmp_path / "token").write_text(content)
+    with pytest.raises(PollError, match="token") as caught:
+        access.renew()
+    assert caught.value.reason == "credentials"
+
+
+def test_when_the_client_certificate_expires_is_known(tmp_path: Path) -> None:
+    expires = datetime(2040, 1, 2, 3, 4, 5, tzinfo=UTC)
+    one = AUTHORITY.issue_cert("tapwatch", not_after=expires)
+    (tmp_path / "one.crt").write_bytes(b"a text before\n" + one.cert_chain_pems[0].bytes())
+    one.private_key_pem.write_to_path(str(tmp_path / "one.key"))
+    access = access_to(tmp_path, {"client-certificate": "one.crt", "client-key": "one.key"}).renew()
+    assert access.expires == expires.timestamp()
+    assert access_to(tmp_path, token_user("hunter2")).renew().expires is None
 
 
 def test_certificates_are_verified_unless_the_kubeconfig_says_otherwise(tmp_path: Path) -> None:
@@ -138,7 +228,7 @@ def test_certificates_are_verified_unless_the_kubeconfig_says_otherwise(tmp_path
 async def list_replicas(folder: Path, url: str, seconds: float = 2) -> tuple[str, ...]:
     access = access_to(folder, token_user("hunter2"), url)
     await asyncio.to_thread(access.renew)
-    return await asyncio.to_thread(access.list_replicas, seconds, seconds)
+    return await asyncio.to_thread(access.list_replicas, url, seconds, seconds)
 
 
 SLICES = """{"kind": "EndpointSliceList", "apiVersion": "discovery.k8s.io/v1", "metadata": {}, "items": [
@@ -166,9 +256,9 @@ async def test_replicas_are_listed_ready_or_not(tmp_path: Path) -> None:
     ("answer", "reason"),
     [
         (say("401 Unauthorized", "{}"), "unauthorized"),
-        (say("403 Forbidden", "{}"), "unauthorized"),
+        (say("403 Forbidden", "{}"), "forbidden"),
         (say("503 Service Unavailable", "no"), "unhealthy"),
-        (say("404 Not Found", "no"), "garbled"),
+        (say("404 Not Found", "no"), "missing"),
         (say("200 OK", "<html>"), "garbled"),
         (say("200 OK", "[]", "Content-Type: application/json"), "garbled"),
         (say("200 OK", '{"items": {"a": 1}}', "Content-Type: application/json"), "garbled"),

@@ -1,14 +1,20 @@
 """The prober against servers that misbehave, over real sockets: it never raises, and it always says why."""
 
+import asyncio
 import socket
 import ssl
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 
 import pytest
 import trustme
 from pydantic import SecretStr
 
 from exporters.cluster.access import Access
+from exporters.cluster.connection import Stages
 from exporters.cluster.health import Probe
 from exporters.cluster.probe import LARGEST_ANSWER_BYTES, open_prober
 from exporters.cluster.settings import Timing
@@ -77,11 +83,11 @@ async def test_a_path_in_front_of_the_api_is_kept() -> None:
     ("answer", "reason"),
     [
         (say("401 Unauthorized", "{}"), "unauthorized"),
-        (say("403 Forbidden", "{}"), "unauthorized"),
+        (say("403 Forbidden", "{}"), "forbidden"),
         (say("500 Internal Server Error", "[-]etcd failed\n"), "unhealthy"),
         (say("503 Service Unavailable", "<html>no backend</html>"), "unhealthy"),
         (say("302 Found", "", "Location: https://127.0.0.1:1/login"), "garbled"),
-        (say("404 Not Found"), "garbled"),
+        (say("404 Not Found"), "missing"),
         (say("200 OK", "x" * (LARGEST_ANSWER_BYTES + 1)), "garbled"),
         (say_raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "garbled"),
         (say("200 OK", "[+]ping", length=100), "disconnect"),
@@ -206,3 +212,86 @@ async def test_the_version_is_read_where_it_is_told(body: str, version: str | No
     with serving(say("200 OK", body), server_context(AUTHORITY)) as server:
         result = await probe(server.url, with_version=True)
     assert (result.version, result.failure) == (version, None)
+
+
+async def test_the_way_to_a_server_is_measured_step_by_step() -> None:
+    with serving(GOOD, server_context(AUTHORITY, "localhost", "127.0.0.1")) as server:
+        by_address = (await probe(server.url)).stages
+        by_name = (await probe(server.url.replace("127.0.0.1", "localhost"))).stages
+    assert by_address.dns is None
+    assert by_name.dns is not None
+    for stages in (by_address, by_name):
+        assert stages.connect is not None
+        assert stages.tls is not None
+        assert 0 < stages.connect + stages.tls < TIMING.connect_timeout
+    assert by_address.certificate_expires == by_name.certificate_expires is not None
+
+
+async def test_of_a_hung_server_only_the_connection_is_measured() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        stages = (await probe(f"https://127.0.0.1:{hung.getsockname()[1]}")).stages
+    assert stages.connect is not None
+    assert (stages.tls, stages.certificate_expires) == (None, None)
+
+
+async def test_a_certificate_that_has_expired_is_not_trusted_and_its_end_is_known() -> None:
+    expired = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    AUTHORITY.issue_cert("127.0.0.1", not_before=expired - timedelta(days=1), not_after=expired).configure_cert(context)
+    with serving(GOOD, context) as server:
+        result = await probe(server.url)
+    assert reasons(result) == ["tls", "tls"]
+    assert "expired" in str(result.failure)
+    assert result.stages.certificate_expires == expired.timestamp()
+    assert server.requests == []
+
+
+async def test_a_clock_that_is_wrong_is_told_from_the_date_of_the_answers() -> None:
+    late = formatdate(time.time() - 3600, usegmt=True)
+    result = await probe_tls(say("200 OK", "[+]ping ok\n", f"Date: {late}"))
+    assert len(result.clocks) == 2
+    assert all(-3602 < clock.least <= clock.most < -3597 for clock in result.clocks)
+
+
+async def test_through_a_proxy_a_server_is_probed_and_nobody_sees_the_proxys_password() -> None:
+    with serving(GOOD, server_context(AUTHORITY)) as server:
+        async with proxy() as (url, asked):
+            secret = SecretStr(url.replace("http://", "http://me:hunter2@"))
+            access = Access(trust(), authorization=SecretStr("Bearer hunter2"), proxy=secret)
+            result = await probe(server.url, access)
+            assert "hunter2" not in repr(access)
+    assert result.failure is None
+    place = server.url.removeprefix("https://")
+    assert [head.splitlines()[0] for head in asked] == [f"CONNECT {place} HTTP/1.1"] * 2
+    assert all("Proxy-Authorization: Basic bWU6aHVudGVyMg==" in head for head in asked)
+    assert result.stages == Stages()
+
+
+async def test_a_proxy_that_is_dead_is_told() -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        dead = SecretStr(f"http://127.0.0.1:{reserved.getsockname()[1]}")
+        result = await probe("https://192.0.2.1:6443", Access(trust(), proxy=dead))
+    assert reasons(result) == ["connect", "connect"]
+
+
+@asynccontextmanager
+async def proxy() -> AsyncIterator[tuple[str, list[str]]]:
+    """An HTTP proxy that connects; its URL and the heads of what it was asked."""
+    asked: list[str] = []
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        asked.append(head)
+        host, port = head.split()[1].split(":")
+        there = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(pass_on(reader, there[1]), pass_on(there[0], writer), return_exceptions=True)
+
+    async with await asyncio.start_server(connect, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked

@@ -12,6 +12,7 @@ import yaml
 from exporters.cluster.health import parse_checks
 from exporters.cluster.simulator.server import CHECKS
 from tapwatch import catalogue
+from tests.integration.cluster.objects import create, grant_our_rights
 from tests.integration.cluster.watching import Scrape, Watching, watching
 from tests.servers.controlplane import ControlPlane
 from tests.servers.kubeconfig import token_user, write_kubeconfig
@@ -134,48 +135,51 @@ async def test_wrong_credentials_and_a_wrong_authority_are_told_apart(tmp_path: 
     assert "hunter2" not in scrape.text
 
 
-async def test_replicas_are_discovered_with_the_least_rights_that_the_page_lists(
-    tmp_path: Path, plane: ControlPlane
-) -> None:
-    """A service account's token: first without rights, then with those of docs/cluster-exporter.md."""
-    kubeconfig = await asyncio.to_thread(plane.token_kubeconfig, "tapwatch")
+async def test_replicas_are_discovered_as_soon_as_it_is_allowed(tmp_path: Path, plane: ControlPlane) -> None:
+    """A service account's token: first without rights, then with those of the manifest that we ship."""
+    kubeconfig = await asyncio.to_thread(plane.token_kubeconfig, "stranger")
     async with watching(write_settings(tmp_path, {"name": "real", "kubeconfig": str(kubeconfig)})) as exporter:
         refused = await exporter.until(lambda scrape: scrape.values(catalogue.CONTROLPLANE_DISCOVERY_UP) == [0.0], 20)
-        assert refused.labels(catalogue.CONTROLPLANE_DISCOVERY_FAILURE, "reason") == ["unauthorized"]
+        assert refused.labels(catalogue.CONTROLPLANE_DISCOVERY_FAILURE, "reason") == ["forbidden"]
         await exporter.until(lambda scrape: scrape.values(UP, role="address") == [1.0])
-        await asyncio.to_thread(create, plane, *least_rights(), endpoint_slice())
+        await asyncio.to_thread(create, plane, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", SLICE)
+        await asyncio.to_thread(grant_our_rights, plane, "default", "stranger")
         found = await exporter.until(lambda scrape: len(scrape.values(UP, role="replica")) == 2, 20)
     assert found.values(catalogue.CONTROLPLANE_DISCOVERY_UP) == [1.0]
     assert found.labels(UP, "endpoint", role="replica") == ["https://192.0.2.11:6443", "https://192.0.2.12:6443"]
     assert found.values(UP, role="replica") == [0.0, 0.0]
 
 
-def create(plane: ControlPlane, *objects: dict[str, str]) -> None:
-    """Create objects, as `kubectl create` does; each has its path beside it."""
-    for one in objects:
-        answer = plane.replicas[0].ask("POST", one["path"], yaml.safe_load(one["content"]))
-        assert answer.status == 201, answer.text
-
-
-def least_rights() -> list[dict[str, str]]:
-    """The manifests of the page, taken from it."""
-    page = (Path(__file__).parents[3] / "docs" / "cluster-exporter.md").read_text(encoding="utf-8")
-    manifests = next(part for part in page.split("```")[1::2] if "kind: Role\n" in part).removeprefix("yaml\n")
-    base = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
-    role, binding = manifests.split("---\n")
-    return [{"path": f"{base}/roles", "content": role}, {"path": f"{base}/rolebindings", "content": binding}]
-
-
-def endpoint_slice() -> dict[str, str]:
-    """What API servers write themselves where their addresses are no loopback ones (RFC 5737's, nobody's)."""
-    content = {
-        "metadata": {"name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": ["192.0.2.11"]}, {"addresses": ["192.0.2.12"]}],
-        "ports": [{"name": "https", "port": 6443}],
+async def test_a_cluster_is_watched_by_its_server_token_and_authority_and_replicas_are_found_by_dns(
+    tmp_path: Path, plane: ControlPlane
+) -> None:
+    kubeconfig = yaml.safe_load((await asyncio.to_thread(plane.token_kubeconfig, "by-token")).read_text())
+    (tmp_path / "token").write_text(kubeconfig["users"][0]["user"]["token"])
+    (tmp_path / "ca.crt").write_bytes(plane.authority.certificate_pem)
+    replica = plane.replicas[0]
+    cluster = {
+        "name": "real",
+        "server": replica.url,
+        "token_file": "token",
+        "ca_file": "ca.crt",
+        "tls_server_name": "kubernetes",
+        "endpoints_dns": f"https://localhost:{replica.port}",
     }
-    path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
-    return {"path": path, "content": yaml.safe_dump(content)}
+    async with watching(write_settings(tmp_path, cluster)) as exporter:
+        await exporter.until(lambda scrape: scrape.values(UP, endpoint=replica.url) == [1.0, 1.0], 20)
+        await exporter.until(lambda scrape: scrape.values(catalogue.CONTROLPLANE_DISCOVERY_UP) == [1.0], 20)
+        (tmp_path / "token").write_text("expired")
+        refused = await exporter.until(lambda scrape: scrape.values(UP, endpoint=replica.url) == [0.0, 0.0], 20)
+    assert refused.labels(FAILURE, "reason", endpoint=replica.url) == ["unauthorized", "unauthorized"]
+
+
+SLICE = {
+    "metadata": {"name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+    "addressType": "IPv4",
+    "endpoints": [{"addresses": ["192.0.2.11"]}, {"addresses": ["192.0.2.12"]}],
+    "ports": [{"name": "https", "port": 6443}],
+}
+"""What API servers write themselves where their addresses are no loopback ones (RFC 5737's, nobody's)."""
 
 
 def test_the_simulated_api_server_has_the_checks_of_a_real_one(plane: ControlPlane) -> None:

@@ -16,7 +16,7 @@ from tapwatch.catalogue import Metric
 from tapwatch.web import Address, Server
 from tapwatch.webconfig import WebGate
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 
 
 class Scrape:

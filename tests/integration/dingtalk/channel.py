@@ -1,15 +1,18 @@
 """A bridge with one robot, and the stand-in that it sends to."""
 
+import asyncio
 import io
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import sqlalchemy
 import yaml
 
-from alerting.dingtalk.bridge import Bridge, Clocks
+from alerting.dingtalk.bridge import Bridge
+from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.settings import load_settings
 from alerting.dingtalk.standin.cloud import Received
 from alerting.dingtalk.standin.faults import Fault, Kind
@@ -25,15 +28,19 @@ def write_settings(
     url: str,
     *,
     timeout: str = "1s",
-    patience: str = "8s",
     robot: Mapping[str, object] | None = None,
+    robots: Sequence[str] = (),
+    **more: object,
 ) -> Path:
-    """The bridge's settings file with robot `ops`, and its secrets."""
-    (folder / "ops.token").write_text(TOKEN, encoding="utf-8")
+    """The bridge's settings file with robot `ops`, others with the same options, their secrets, and more settings."""
+    options = {"url": url, "secret_file": "./ops.secret", "keywords": ["Tapwatch"]}
     (folder / "ops.secret").write_text(SECRET, encoding="utf-8")
-    ops = {"url": url, "access_token_file": "./ops.token", "secret_file": "./ops.secret", "keywords": ["Tapwatch"]}
+    found = {}
+    for name in ("ops", *robots):
+        (folder / f"{name}.token").write_text(TOKEN if name == "ops" else f"{name}-{TOKEN}", encoding="utf-8")
+        found[name] = options | {"access_token_file": f"./{name}.token"} | dict(robot or {} if name == "ops" else {})
+    settings = {"timeout": timeout, "patience": "8s", "robots": found} | more
     file = folder / "dingtalk.yaml"
-    settings = {"timeout": timeout, "patience": patience, "robots": {"ops": ops | dict(robot or {})}}
     file.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return file
 
@@ -53,13 +60,24 @@ class Channel:
         async with self.session.post(url, data=io.BytesIO(body), **options) as answer:  # type: ignore[arg-type]  # passed through
             return answer.status, await answer.text()
 
+    def change_settings(self, old: str, new: str) -> str:
+        """Write other settings, which count from the next reload on; the text as it was."""
+        text = self.settings.read_text(encoding="utf-8")
+        assert old in text
+        self.settings.write_text(text.replace(old, new), encoding="utf-8")
+        return text
+
     async def reload(self) -> tuple[int, str]:
         async with self.session.post(f"{self.bridge_url}/-/reload") as answer:
             return answer.status, await answer.text()
 
-    async def metrics(self) -> str:
-        async with self.session.get(f"{self.bridge_url}/metrics") as answer:
+    async def get(self, path: str) -> str:
+        """A page of the bridge."""
+        async with self.session.get(f"{self.bridge_url}{path}") as answer:
             return await answer.text()
+
+    async def metrics(self) -> str:
+        return await self.get("/metrics")
 
     @property
     def received(self) -> list[Received]:
@@ -79,14 +97,53 @@ class Channel:
         """Switch it off."""
         self.stand_in.fault = None
 
+    def of(self, robot: str) -> list[Received]:
+        """What stands in this robot's group chat."""
+        return [one for one in self.accepted if one.robot == robot]
+
 
 @asynccontextmanager
 async def running_channel(
-    folder: Path, clocks: Clocks | None = None, *, answer_within: str = "1s", patience: str = "8s", **robot: object
+    folder: Path,
+    clocks: Clocks | None = None,
+    *,
+    answer_within: str = "1s",
+    robots: Sequence[str] = (),
+    settings: Mapping[str, object] | None = None,
+    **robot: object,
 ) -> AsyncIterator[Channel]:
-    """The stand-in knows the robot as the bridge does."""
-    stand_in = StandIn(load_settings(write_settings(folder, "http://127.0.0.1:1/robot/send", robot=robot)))
+    """The stand-in knows the robots as the bridge does."""
+    more = dict(settings or {})
+    known = write_settings(folder, "http://127.0.0.1:1/robot/send", robot=robot, robots=robots)
+    stand_in = StandIn(load_settings(known))
     async with serving(stand_in.service) as cloud_url:
-        file = write_settings(folder, f"{cloud_url}/robot/send", timeout=answer_within, patience=patience, robot=robot)
-        async with serving(Bridge(file, clocks).service) as bridge_url, aiohttp.ClientSession() as session:
-            yield Channel(bridge_url, stand_in, file, session)
+        url = f"{cloud_url}/robot/send"
+        file = write_settings(folder, url, timeout=answer_within, robot=robot, robots=robots, **more)
+        async with replica(file, stand_in, clocks) as channel:
+            yield channel
+
+
+@asynccontextmanager
+async def replica(settings: Path, stand_in: StandIn, clocks: Clocks | None = None) -> AsyncIterator[Channel]:
+    """A bridge, or one more, with these settings."""
+    async with serving(Bridge(settings, clocks).service) as bridge_url, aiohttp.ClientSession() as session:
+        yield Channel(bridge_url, stand_in, settings, session)
+
+
+async def until(reached: Callable[[], bool], what: str = "it") -> None:
+    """Return as soon as it is reached; fails after a long time."""
+    for _ in range(600):
+        if reached():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{what} does not happen")
+
+
+def ledger(url: str, query: str) -> list[tuple[object, ...]]:
+    """What the store says."""
+    engine = sqlalchemy.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sqlalchemy.text(query))]
+    finally:
+        engine.dispose()

@@ -1,72 +1,21 @@
 """A real Alertmanager before the bridge, and the stand-in behind it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import yaml
+import pytest
 
-from demo.child import Child
-from demo.servers import locate
-from tapwatch.web import free_port
-from tests.integration.dingtalk.channel import Channel, running_channel
-
-PATIENCE_SECONDS = 30
-
-
-@asynccontextmanager
-async def alertmanager(folder: Path, bridge_url: str) -> AsyncIterator[str]:
-    """Its URL; routes everything to robot `ops` without waiting."""
-    config = {
-        "route": {"receiver": "ops", "group_by": ["alertname"], "group_wait": "0s", "group_interval": "5s"},
-        "receivers": [{"name": "ops", "webhook_configs": [{"url": f"{bridge_url}/dingtalk/ops"}]}],
-    }
-    file, port = folder / "alertmanager.yaml", free_port()
-    file.write_text(yaml.safe_dump(config), encoding="utf-8")
-    url = f"http://127.0.0.1:{port}"
-    command: list[str | Path] = [
-        locate("alertmanager"),
-        f"--config.file={file}",
-        f"--storage.path={folder}/data",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
-    ]
-    child = await Child.start("alertmanager", command, folder / "alertmanager.log")
-    try:
-        await child.wait_ready(f"{url}/-/ready", PATIENCE_SECONDS)
-        yield url
-    finally:
-        await child.stop()
-
-
-async def raise_alert(channel: Channel, url: str, name: str, *, resolved: bool = False) -> None:
-    """What Prometheus does."""
-    now = datetime.now(UTC)
-    one = {
-        "labels": {"alertname": name, "severity": "critical", "dispenser": "lib-1f-east", "site": "main-campus"},
-        "annotations": {"summary": "A dispenser leaks"},
-        "startsAt": (now - timedelta(minutes=2)).isoformat(),
-        "endsAt": (now if resolved else now + timedelta(minutes=5)).isoformat(),
-    }
-    async with channel.session.post(f"{url}/api/v2/alerts", json=[one]) as answer:
-        assert answer.status == 200
-
-
-async def until(reached: Callable[[], bool]) -> None:
-    for _ in range(PATIENCE_SECONDS * 10):
-        if reached():
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("not within the test's patience")
+from tests.integration.dingtalk.alertmanager import PATIENCE_SECONDS, alertmanager, alertmanager_pair, raise_alert
+from tests.integration.dingtalk.channel import Channel, ledger, running_channel, until
 
 
 async def test_an_alert_arrives_once_and_its_end_too(tmp_path: Path) -> None:
     async with running_channel(tmp_path) as channel, alertmanager(tmp_path, channel.bridge_url) as url:
-        await raise_alert(channel, url, "DispenserLeak")
+        await raise_alert(channel.session, url, "DispenserLeak")
         await until(lambda: len(channel.accepted) == 1)
-        await raise_alert(channel, url, "DispenserLeak", resolved=True)
+        await raise_alert(channel.session, url, "DispenserLeak", resolved=True)
         await until(lambda: len(channel.accepted) == 2)
         firing, resolved = channel.accepted
     assert firing.message.title == "Tapwatch 🔴 Critical: A dispenser leaks · lib-1f-east"
@@ -77,7 +26,7 @@ async def test_an_alert_arrives_once_and_its_end_too(tmp_path: Path) -> None:
 async def test_an_alert_that_dingtalk_did_not_take_is_tried_again_until_it_does(tmp_path: Path) -> None:
     async with running_channel(tmp_path) as channel, alertmanager(tmp_path, channel.bridge_url) as url:
         channel.break_cloud("errcode", errcode=300001)
-        await raise_alert(channel, url, "DispenserLeak")
+        await raise_alert(channel.session, url, "DispenserLeak")
         await until(lambda: len(channel.received) >= 3)
         assert channel.accepted == []
         channel.mend_cloud()
@@ -89,11 +38,11 @@ async def test_an_alert_that_dingtalk_did_not_take_is_tried_again_until_it_does(
 async def test_what_came_while_dingtalk_was_down_arrives_when_it_is_back(tmp_path: Path) -> None:
     """Down for longer than a notification's patience, so that Alertmanager itself has to come again."""
     async with (
-        running_channel(tmp_path, answer_within="200ms", patience="1s") as channel,
+        running_channel(tmp_path, answer_within="200ms", settings={"patience": "1s"}) as channel,
         alertmanager(tmp_path, channel.bridge_url) as url,
     ):
         channel.break_cloud("hang")
-        await raise_alert(channel, url, "DispenserLeak")
+        await raise_alert(channel.session, url, "DispenserLeak")
         await until(lambda: len(channel.received) >= 4)
         assert channel.accepted == []
         channel.mend_cloud()
@@ -105,7 +54,7 @@ async def test_what_came_while_dingtalk_was_down_arrives_when_it_is_back(tmp_pat
 async def test_alertmanager_itself_counts_what_was_not_delivered(tmp_path: Path) -> None:
     async with running_channel(tmp_path) as channel, alertmanager(tmp_path, channel.bridge_url) as url:
         channel.break_cloud("http500")
-        await raise_alert(channel, url, "DispenserLeak")
+        await raise_alert(channel.session, url, "DispenserLeak")
 
         async def failed() -> bool:
             async with channel.session.get(f"{url}/metrics") as answer:
@@ -118,3 +67,39 @@ async def test_alertmanager_itself_counts_what_was_not_delivered(tmp_path: Path)
                 return
             await asyncio.sleep(0.1)
         raise AssertionError("Alertmanager counts no failure")
+
+
+def told(channel: Channel) -> int:
+    """Alerts in the group chat, those in digests included."""
+    counts = (re.search(r"(\d+) resolved · ", one.message.title) for one in channel.accepted)
+    return sum(1 if count is None else int(count[1]) for count in counts)
+
+
+@pytest.mark.parametrize("stored", [True, False], ids=["stored", "direct"])
+async def test_a_pair_of_alertmanagers_tells_each_thing_once(tmp_path: Path, *, stored: bool) -> None:
+    settings = {"outbox": f"sqlite:///{tmp_path}/outbox.db"} if stored else {}
+    async with (
+        running_channel(tmp_path, settings=settings) as channel,
+        alertmanager_pair(tmp_path, channel.bridge_url) as urls,
+    ):
+        started = datetime.now(UTC) - timedelta(minutes=1)
+        for resolved in (False, True):
+            for name in ("A", "B", "C", "D"):
+                for url in urls:
+                    await raise_alert(channel.session, url, name, started=started, resolved=resolved)
+            await until(lambda: told(channel) >= 4 * (1 + resolved))  # noqa: B023 - awaited here
+        await asyncio.sleep(17)  # the second one's copies: it waits 15 s for the first
+    assert told(channel) == 8
+
+
+async def test_what_a_killed_alertmanager_left_is_in_the_ledger(tmp_path: Path) -> None:
+    """It has heard 200, and never comes again."""
+    outbox = f"sqlite:///{tmp_path}/outbox.db"
+    async with running_channel(tmp_path, settings={"outbox": outbox}) as channel:
+        channel.break_cloud("hang")
+        async with alertmanager(tmp_path, channel.bridge_url) as url:
+            await raise_alert(channel.session, url, "DispenserLeak")
+            await until(lambda: len(channel.received) >= 1)
+        channel.mend_cloud()
+        await until(lambda: ledger(outbox, "SELECT state FROM notification") == [("delivered",)])
+    assert len(channel.accepted) == 1

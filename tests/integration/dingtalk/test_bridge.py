@@ -9,10 +9,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from alerting.dingtalk.bridge import LARGEST_PAYLOAD_BYTES, Clocks
-from alerting.dingtalk.delivery import BAN_SECONDS, MOST_MESSAGES, TRIES
+from alerting.dingtalk.bridge import LARGEST_PAYLOAD_BYTES
+from alerting.dingtalk.clocks import Clocks
+from alerting.dingtalk.delivery import MOST_MESSAGES, TRIES
 from alerting.dingtalk.errcode import MEANINGS
 from alerting.dingtalk.ledger import SAME_NEWS_SECONDS
+from alerting.dingtalk.outlet import BAN_SECONDS
 from alerting.dingtalk.standin.cloud import LARGEST_BODY
 from tapwatch.errors import DeliveryReason
 from tests.integration.dingtalk.channel import SECRET, Channel, running_channel, write_settings
@@ -129,7 +131,7 @@ async def test_a_message_that_may_have_arrived_is_not_shown_twice(tmp_path: Path
 
 
 async def test_nobody_is_kept_waiting_longer_than_the_patience(tmp_path: Path) -> None:
-    async with running_channel(tmp_path, answer_within="500ms", patience="700ms") as channel:
+    async with running_channel(tmp_path, answer_within="500ms", settings={"patience": "700ms"}) as channel:
         channel.break_cloud("hang")
         started = time.monotonic()
         answers = await asyncio.gather(*(reason_of(channel, body(group=str(number))) for number in range(5)))

@@ -141,15 +141,3 @@ async def test_wrong_command_lines_are_answered_with_what_would_be_right(tmp_pat
     assert (status, "Missing option '--robots'" in err) == (2, True)
     status, _, err = await run_to_end("dingtalk", "stand-in", f"--robots={tmp_path}/none.yaml")
     assert (status, "none.yaml: cannot be read" in err) == (2, True)
-
-
-async def test_the_bridge_says_which_settings_it_does_not_use(tmp_path: Path) -> None:
-    settings = write_settings(tmp_path, "http://127.0.0.1:1/robot/send")
-    with settings.open("a", encoding="utf-8") as file:
-        file.write("outbox: sqlite:///outbox.db\nalertmanagers: [http://127.0.0.1:9093]\n")
-    async with running(tmp_path, "dingtalk", f"--config.file={settings}") as bridge:
-        events = [json.loads(line) for line in bridge.log.read_text(encoding="utf-8").splitlines()]
-    unused = [event for event in events if event["event"] == "settings.unused"]
-    assert [event["setting"] for event in unused] == ["alertmanagers", "outbox"]
-    assert all(event["meaning"] == "this version does not use it" for event in unused)
-    assert await run_to_end("dingtalk", f"--config.file={settings}", "--config.check") == (0, f"{settings}: good\n", "")

@@ -2,8 +2,10 @@
 
 import asyncio
 import ssl
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -11,11 +13,11 @@ from prometheus_client import CollectorRegistry
 from exporters.dispenser.address import parse_address
 from exporters.dispenser.device import Device
 from exporters.dispenser.framing import Question, RtuFraming
-from exporters.dispenser.line import Line, LineMetrics
+from exporters.dispenser.line import Line, LineMetrics, Terms, Turn
 from exporters.dispenser.module import Module
 from exporters.dispenser.registermap import Place, RegisterMap, Traits, Value
 from tapwatch.catalogue import DISPENSER_ERROR_CODE
-from tapwatch.errors import PollReason
+from tapwatch.errors import PollError, PollReason
 from tests.integration.dispenser.rtu import Actions, Asked, RtuGateway, serving_rtu
 
 TLS = ssl.create_default_context()
@@ -50,8 +52,8 @@ async def values(line: Line, *starts: int, unit: int = 1, timeout: float = 0.3) 
 async def test_registers_are_read_over_one_connection() -> None:
     async with serving_rtu(lambda asked: [(0, asked.own_numbers())]) as gateway, line_to(gateway) as line:
         assert await values(line, 100) == [100, 101, 102, 103]
-        assert await values(line, 500) == [500, 501, 502, 503]
-    assert (gateway.connections, len(gateway.asked)) == (1, 2)
+        assert await values(line, 100, 501) == [100, 101, 102, 103, 501, 502, 503, 504]
+    assert (gateway.connections, [asked.count for asked in gateway.asked]) == (1, [4, 4, 1, 4])
 
 
 @pytest.mark.parametrize("delay", [0.35, 0.5, 0.7])
@@ -81,6 +83,46 @@ async def test_an_answer_that_comes_twice_is_never_taken_for_the_next_questions(
                 *range(500, 504),
                 *range(900, 904),
             ]
+
+
+async def test_a_gateways_own_second_try_is_never_taken_for_the_next_questions() -> None:
+    """It asks a slow unit again, and both answers come, the second one while the next question is under way."""
+
+    def behave(asked: Asked) -> Actions:
+        return [(0.12, asked.own_numbers()), (0.22, asked.own_numbers())]
+
+    async with serving_rtu(behave) as gateway, line_to(gateway) as line:
+        for _ in range(3):
+            assert await values(line, 100, 500, timeout=1) == [*range(100, 104), *range(500, 504)]
+
+
+async def test_what_is_lost_after_a_sentinel_was_answered_is_not_taken_either() -> None:
+    """Another unit's question goes before the one that was cleared, and the lost answer carries the wrong unit."""
+    sentinel_asked = asyncio.Event()
+
+    def behave(asked: Asked) -> Actions:
+        if asked.count == 1:
+            sentinel_asked.set()
+        if asked.unit == 1:
+            return [(0.15, replace(asked, unit=2).own_numbers())]
+        if asked.start == 500:
+            return []
+        return [(0.1, asked.own_numbers())]
+
+    def ask(line: Line, unit: int, start: int, turn: Turn) -> "asyncio.Task[tuple[bytes, float]]":
+        terms = Terms(turn, asyncio.get_running_loop().time() + 3, 0.1 if start == 500 else 1, 1)
+        return asyncio.create_task(line.ask(Question(unit, 3, start, 4), terms))
+
+    async with serving_rtu(behave) as gateway, line_to(gateway) as line:
+        with pytest.raises(PollError):
+            await ask(line, 2, 500, (0, 1))
+        cleared = ask(line, 2, 100, (1, 2))
+        await sentinel_asked.wait()
+        urgent = ask(line, 1, 500, (0, 3))
+        data, _ = await cleared
+        assert data == struct.pack(">4H", 100, 101, 102, 103)
+        assert [(asked.unit, asked.start) for asked in gateway.asked[1:3]] == [(2, 100), (1, 500)]
+        await asyncio.gather(urgent, return_exceptions=True)
 
 
 async def test_noise_and_the_echo_of_the_question_are_no_answer() -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.cluster.health import Health, Probe, judge_status, parse_checks, reason_of_status
+from exporters.cluster.failure import reason_of_status
+from exporters.cluster.health import Health, Probe, judge_status, parse_checks
 from tapwatch.errors import PollError, PollReason
 
 REAL = """\
@@ -58,11 +59,12 @@ def test_the_status_decides_and_not_the_text() -> None:
     ("status", "reason"),
     [
         (401, "unauthorized"),
-        (403, "unauthorized"),
+        (403, "forbidden"),
         (500, "unhealthy"),
         (503, "unhealthy"),
         (302, "garbled"),
-        (404, "garbled"),
+        (404, "missing"),
+        (429, "unhealthy"),
     ],
 )
 def test_every_other_status_has_its_reason(status: int, reason: str) -> None:

@@ -1,5 +1,6 @@
 """What was told is not told again, and a reminder is not taken for a repetition."""
 
+from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.ledger import KEEP_SECONDS, LARGEST, SAME_NEWS_SECONDS, Entry, Ledger
 
 
@@ -12,13 +13,17 @@ class Clock:
         return self.now
 
 
+def ledger_by(clock: Clock, unix: float = 1_790_000_000.0) -> Ledger:
+    return Ledger(Clocks(lambda: unix, clock))
+
+
 def finish(entry: Entry) -> Entry:
     entry.told, entry.messages, entry.finished = 1, 1, True
     return entry
 
 
 def test_an_unfinished_notification_goes_on_where_it_stopped() -> None:
-    ledger = Ledger(Clock())
+    ledger = ledger_by(Clock())
     first = ledger.open("k")
     first.told, first.messages = 7, 1
     assert ledger.open("k") is first
@@ -26,18 +31,25 @@ def test_an_unfinished_notification_goes_on_where_it_stopped() -> None:
 
 
 def test_every_try_of_a_message_has_one_id_and_every_other_message_another() -> None:
-    entry = Entry()
+    ledger = ledger_by(Clock())
+    entry = ledger.open("k")
     first = entry.message_id("markdown", 20000)
     assert entry.message_id("markdown", 20000) == first
     assert entry.message_id("text", 20000) != first
     entry.messages += 1
     assert entry.message_id("markdown", 20000) != first
-    assert Entry().message_id("markdown", 20000) != first
+    assert ledger.open("other").message_id("markdown", 20000) != first
+
+
+def test_another_process_gives_the_same_news_the_same_id_and_a_later_reminder_another() -> None:
+    first, other, later = (ledger_by(Clock(), unix).open("k").seed for unix in (3600.0, 7199.0, 7200.0))
+    assert first == other
+    assert first != later
 
 
 def test_the_second_alertmanagers_copy_is_the_same_news() -> None:
     clock = Clock()
-    ledger = Ledger(clock)
+    ledger = ledger_by(clock)
     first = finish(ledger.open("k"))
     ledger.confirm("k")
     clock.now += SAME_NEWS_SECONDS
@@ -46,7 +58,7 @@ def test_the_second_alertmanagers_copy_is_the_same_news() -> None:
 
 def test_a_reminder_is_told_again() -> None:
     clock = Clock()
-    ledger = Ledger(clock)
+    ledger = ledger_by(clock)
     first = finish(ledger.open("k"))
     ledger.confirm("k")
     clock.now += SAME_NEWS_SECONDS + 1
@@ -57,7 +69,7 @@ def test_a_reminder_is_told_again() -> None:
 
 def test_a_copy_does_not_put_the_reminder_off() -> None:
     clock = Clock()
-    ledger = Ledger(clock)
+    ledger = ledger_by(clock)
     first = finish(ledger.open("k"))
     for _ in range(3):
         ledger.confirm("k")
@@ -68,14 +80,14 @@ def test_a_copy_does_not_put_the_reminder_off() -> None:
 
 def test_what_alertmanager_has_not_heard_of_stays_delivered_when_it_asks_again() -> None:
     clock = Clock()
-    ledger = Ledger(clock)
+    ledger = ledger_by(clock)
     first = finish(ledger.open("k"))
     clock.now += 3600
     assert ledger.open("k") is first
 
 
 def test_what_is_not_delivered_cannot_be_confirmed() -> None:
-    ledger = Ledger(Clock())
+    ledger = ledger_by(Clock())
     entry = ledger.open("k")
     ledger.confirm("k")
     ledger.confirm("unknown")
@@ -84,14 +96,14 @@ def test_what_is_not_delivered_cannot_be_confirmed() -> None:
 
 def test_old_entries_are_forgotten() -> None:
     clock = Clock()
-    ledger = Ledger(clock)
+    ledger = ledger_by(clock)
     first = ledger.open("k")
     clock.now += KEEP_SECONDS + 1
     assert ledger.open("k") is not first
 
 
 def test_the_ledger_never_grows_beyond_its_size_and_forgets_the_least_used() -> None:
-    ledger = Ledger(Clock())
+    ledger = ledger_by(Clock())
     kept, lost = ledger.open("kept"), ledger.open("lost")
     for number in range(LARGEST - 3):
         ledger.open(str(number))

@@ -7,11 +7,21 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import alerting.dingtalk.message
-from alerting.dingtalk.message import BODY_BYTES, LEAST_BODY_BYTES, Form, Message, Reader, Style, write
+from alerting.dingtalk.message import (
+    BODY_BYTES,
+    LEAST_BODY_BYTES,
+    Extras,
+    Form,
+    Mention,
+    Message,
+    Reader,
+    Style,
+    write,
+)
 from alerting.dingtalk.payload import parse_notification
 from alerting.dingtalk.settings import Language
 from tests.notifications import alert, body
@@ -45,7 +55,10 @@ def test_a_message_says_what_where_since_when_and_what_to_do() -> None:
         "Critical, firing since 2026-11-21 10:31:00 +00:00  \n"
         "It reports water where there should be none.  \n"
         "[What to do](https://example.org/runbooks/DispenserLeak.md)"
-        " · [Dashboard](http://127.0.0.1:3000/d/fleet?var-site=main%20campus)"
+        " · [Dashboard](http://127.0.0.1:3000/d/fleet?var-site=main%20campus)\n\n"
+        "[Silence](http://alertmanager.example/#/silences/new?filter=%7Balertname%3D%22DispenserLeak%22%2C"
+        "building%3D%22library%22%2Cdispenser%3D%22lib-1f-east%22%2Cfloor%3D%221%22%2Cseverity%3D%22critical%22%2C"
+        "site%3D%22main-campus%22%7D)"
     )
 
 
@@ -143,7 +156,7 @@ def test_different_alerts_of_a_group_each_say_what_they_are() -> None:
 def test_a_missing_keyword_is_put_in_front(form: Form) -> None:
     message = written(to=reader("en", "UTC", "水機", "pager"), style=Style(form))
     assert message.text.removeprefix("### ").startswith("水機 🔴")
-    assert message.title.startswith("水機 🔴") == (form is Form.MARKDOWN)
+    assert message.title.startswith("水機 🔴") == (form in {Form.CARD, Form.MARKDOWN})
 
 
 def test_a_keyword_that_is_there_is_not_repeated() -> None:
@@ -162,11 +175,12 @@ def test_what_has_no_room_in_the_last_message_is_counted_with_a_link() -> None:
     shown = message.text.count("🔴 **d")
     assert 0 < shown < 200
     assert message.told == 200
-    assert message.text.endswith(
+    assert (
         f"\n\n+{200 - shown} more\n\n"
         "Alertmanager left out 7 more; their state is not known here\n\n"
-        "[All in Alertmanager](http://alertmanager.example)"
-    )
+        "[All in Alertmanager](http://alertmanager.example)\n\n"
+        "[Silence](http://alertmanager.example/#/silences/new?filter="
+    ) in message.text
     assert BODY_BYTES - 1200 < size(message) <= BODY_BYTES
 
 
@@ -180,6 +194,7 @@ def test_messages_in_a_row_tell_of_every_alert_once() -> None:
     assert all(seen.count(f"🔴 **d{number:04}**") == 1 for number in range(40))
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 40),
     st.text(max_size=2500),
@@ -237,3 +252,46 @@ def test_an_alert_with_nothing_but_a_name_still_makes_a_message() -> None:
     message = written(bare)
     assert message.title == "🟠 Warning: Odd"
     assert "\n🟠 Odd  \nWarning, firing since" in message.text
+
+
+def test_who_is_mentioned_stands_in_at_and_in_the_text_of_every_form() -> None:
+    wang, chen = Mention("Wang", mobile="13800000000"), Mention("Chen", user_id="u1")
+    notification = parse_notification(body())
+    for form in (Form.MARKDOWN, Form.TEXT, Form.BARE):
+        message = write(notification, reader(), Style(form), 0, Extras([wang, chen]))
+        assert message.text.endswith("@13800000000 @u1")
+        at = json.loads(message.encode("id"))["at"]
+        assert at == {"atMobiles": ["13800000000"], "atUserIds": ["u1"], "isAtAll": False}
+    assert "13800000000" not in repr(wang)
+
+
+def test_buttons_stand_below_a_card_and_as_links_in_markdown() -> None:
+    extras = Extras(buttons=[("acknowledge", "https://t.example/a"), ("silence", "https://t.example/s")])
+    notification = parse_notification(body())
+    card = json.loads(write(notification, reader(), Style(Form.CARD), 0, extras).encode("id"))
+    assert card["msgtype"] == "actionCard"
+    assert card["actionCard"]["btns"] == [
+        {"title": "I take care of it", "actionURL": "https://t.example/a"},
+        {"title": "Silence", "actionURL": "https://t.example/s"},
+    ]
+    assert "t.example" not in card["actionCard"]["text"]
+    text = write(notification, reader(), Style(), 0, extras).text
+    assert "[I take care of it](https://t.example/a) · [Silence](https://t.example/s)" in text
+    assert "#/silences/new" not in text
+
+
+def test_the_value_now_and_the_threshold_are_told() -> None:
+    hot = alert() | {"generatorURL": "http://p/graph?g0.expr=temperature+%3E+98.5"}
+    notification = parse_notification(body(hot))
+    assert "Threshold ＞ 98.5" in write(notification, reader(), Style()).text
+    assert (
+        "Now 99.25 (threshold ＞ 98.5)" in write(notification, reader(), Style(), 0, Extras(values={"f1": 99.25})).text
+    )
+
+
+def test_what_others_told_before_has_no_extras_again() -> None:
+    notification = parse_notification(body(alert(), alert(fingerprint="f2")))
+    extras = Extras([Mention("Wang", user_id="u1")], escalated_minutes=15)
+    assert "@u1" in write(notification, reader(), Style(), 0, extras).text
+    assert "Nobody has acknowledged this for 15 minutes" in write(notification, reader(), Style(), 0, extras).text
+    assert "@u1" not in write(notification, reader(), Style(), 1, extras).text

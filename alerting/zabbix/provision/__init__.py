@@ -1,0 +1,1 @@
+"""What the bridge needs in Zabbix, made and kept: `tapwatch zabbix provision`."""

@@ -1,0 +1,55 @@
+"""The members of an etcd cluster, each on a machine of its own, with TLS as kubeadm sets it up."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.servers.certificates import Authority
+from tests.servers.daemon import Daemon
+from tests.servers.gotools import ensure
+from tests.servers.lan import Machine
+
+AUTHORITY, CLIENT = "etcd-ca", "etcd-client"
+"""The names of their authority's certificate and of the API servers' own, in the folder `pki`."""
+
+CLIENT_PORT = 2379
+
+
+def write_etcd_pki(pki: Path, machines: Iterable[Machine]) -> None:
+    """The certificates of all members and of their clients; clients without one are refused."""
+    authority = Authority.create("tapwatch-tests-etcd")
+    authority.write(pki, AUTHORITY)
+    authority.client("kube-apiserver-etcd-client").write(pki, CLIENT)
+    for machine in machines:
+        authority.peer(machine.name, [machine.name, machine.address, "127.0.0.1"]).write(pki, f"etcd-{machine.name}")
+
+
+def start_member(machine: Machine, all_machines: Iterable[Machine], folder: Path, pki: Path) -> Daemon:
+    """The member on this machine; its own API server asks it at 127.0.0.1. Metrics without TLS are at port 2381."""
+    client_url = f"https://{machine.address}:{CLIENT_PORT}"
+    certificate, key = pki / f"etcd-{machine.name}.crt", pki / f"etcd-{machine.name}.key"
+    command: list[str | Path] = [
+        ensure("etcd"),
+        f"--name={machine.name}",
+        f"--data-dir={folder / 'etcd'}",
+        f"--listen-client-urls={client_url},https://127.0.0.1:{CLIENT_PORT}",
+        f"--advertise-client-urls={client_url}",
+        f"--listen-peer-urls={_peer_url(machine)}",
+        f"--initial-advertise-peer-urls={_peer_url(machine)}",
+        f"--initial-cluster={','.join(f'{one.name}={_peer_url(one)}' for one in all_machines)}",
+        f"--listen-metrics-urls=http://{machine.address}:2381",
+        f"--cert-file={certificate}",
+        f"--key-file={key}",
+        f"--trusted-ca-file={pki / f'{AUTHORITY}.crt'}",
+        "--client-cert-auth",
+        f"--peer-cert-file={certificate}",
+        f"--peer-key-file={key}",
+        f"--peer-trusted-ca-file={pki / f'{AUTHORITY}.crt'}",
+        "--peer-client-cert-auth",
+        "--unsafe-no-fsync",  # nobody needs the data after a power failure
+        "--log-level=warn",
+    ]
+    return machine.start("etcd", command, folder / "etcd.log")
+
+
+def _peer_url(machine: Machine) -> str:
+    return f"https://{machine.address}:2380"

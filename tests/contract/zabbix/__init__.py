@@ -1,0 +1,1 @@
+"""The DingTalk bridge's settings and the messages that people rely on."""

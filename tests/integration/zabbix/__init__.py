@@ -1,0 +1,1 @@
+"""The DingTalk bridge and the stand-in, over HTTP and with a real Alertmanager."""

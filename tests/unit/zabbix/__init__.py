@@ -1,0 +1,1 @@
+"""The DingTalk bridge, without sockets."""
