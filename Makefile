@@ -41,7 +41,9 @@ check: dev ## Format, lint, types, layers, generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/tapwatch rules build --check
 	@$(BIN)/tapwatch dashboards build --check
+	@$(BIN)/pytest -q tests/contract/dashboards
 
 format: dev ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff format .

@@ -1,247 +1,249 @@
 """The fleet for facility managers: whether the water is safe, what needs a visit, what is used."""
 
-from dashboards.model import Dashboard, Panel, Query, Row, Step, Variable, firing, series
-from dashboards.panels import ANY_IS_BAD, NEUTRAL, keep, stat, table
+from dashboards import dispensers
+from dashboards.dispensers import ALERT, CONDITION, PLACE, SITE, SITES_UID, alerts, of, recorded, total
+from dashboards.language import Text
+from dashboards.limits import EVERYTHING
+from dashboards.model import Column, Dashboard, Link, Number, Query, Row, Step
+from dashboards.panels import (
+    ANY_IS_A_TASK,
+    ANY_IS_BAD,
+    NEUTRAL,
+    NONE_IS_BAD,
+    comparison,
+    count,
+    keep,
+    lines,
+    stat,
+    table,
+)
 from tapwatch import catalogue
-from tapwatch.catalogue import Metric
 
-UID = "tapwatch-fleet"
+UID = dispensers.FLEET_UID
 
-_CHOICE = 'site=~"$site",building=~"$building",dispenser=~"$dispenser"'
-_WEARS_OUT = (Step(None, "red"), Step(0.1, "yellow"), Step(0.25, "green"))
-_PLACE = {"site": "Site", "building": "Building", "floor": "Floor", "dispenser": "Dispenser"}
-_FAULT_COLUMNS = _PLACE | {"fault": "Fault"}
-_REASON_COLUMNS = _PLACE | {"reason": "Reason"}
-_ALERT_COLUMNS = {
-    "severity": "Severity",
-    "alertname": "Alert",
-    "site": "Site",
-    "gateway": "Gateway",
-    "dispenser": "Dispenser",
-}
+_FAULT = PLACE | {"fault": Text("Fault", "故障")}
+_REASON = PLACE | {"reason": Text("Reason", "原因")}
+_TO_SITES = Link(Text("Where", "在哪裡"), SITES_UID, kept=("site", "building"))
+_CONDITION = recorded(CONDITION)
+_KILOWATT_HOURS = f"{total(dispensers.WATTS)} / 3.6e6"
 
 
-def _of(metric: Metric, *matchers: str) -> str:
-    """The metric's series of the chosen dispensers."""
-    return series(metric, _CHOICE, *matchers)
+def _in_condition(condition: int) -> str:
+    return count(f"{_CONDITION} == {condition}")
 
-
-def _range(expr: str) -> tuple[Query, ...]:
-    """The extremes and the middle of many dispensers, as a line for each would show nothing."""
-    return (
-        Query(f"max({expr})", "highest"),
-        Query(f"quantile(0.5, {expr})", "median"),
-        Query(f"min({expr})", "lowest"),
-    )
-
-
-_UP = _of(catalogue.DISPENSER_UP)
-_TARGETS = f'up{{job="dispensers",{_CHOICE}}}'
-_FAULT = _of(catalogue.DISPENSER_FAULT)
-_ALERTS = firing('team="facilities"', _CHOICE)
-_CRITICAL = firing('team="facilities"', 'severity="critical"', _CHOICE)
-_WRONG = f"(max by (instance) ({_FAULT}) == 1 or max by (instance) ({_ALERTS}))"
-_HOT, _COLD = (_of(catalogue.DISPENSER_WATER_TEMPERATURE, f'outlet="{outlet}"') for outlet in ("hot", "cold"))
-_TDS_IN, _TDS_OUT = (_of(catalogue.DISPENSER_TDS, f'point="{point}"') for point in ("inlet", "outlet"))
 
 _NOW = Row(
-    "Now",
+    Text("Now", "目前"),
     [
         stat(
-            "Safe",
-            "Dispensers that answer, with no fault and no alert.",
-            f"count({_UP} == 1 unless on (instance) {_WRONG}) or vector(0)",
-            (Step(None, "red"), Step(1, "green")),
+            Text("Safe", "安全"),
+            Text("Dispensers that answer, with no fault and no alert.", "有回應、沒有故障也沒有警報的飲水機。"),
+            _in_condition(dispensers.SAFE),
+            NONE_IS_BAD,
+            links=[_TO_SITES],
         ),
         stat(
-            "Needs a visit",
-            "Dispensers that answer and report a fault, or about which an alert fires.",
-            f"count({_UP} == 1 and on (instance) {_WRONG}) or vector(0)",
-            (Step(None, "green"), Step(1, "yellow")),
+            Text("Needs a visit", "需到場"),
+            Text(
+                "Dispensers that report a fault, or about which an alert fires that is not critical.",
+                "自己回報故障，或有非嚴重警報的飲水機。",
+            ),
+            _in_condition(dispensers.VISIT),
+            ANY_IS_A_TASK,
+            links=[_TO_SITES],
         ),
         stat(
-            "Unreachable",
-            "Dispensers that do not answer: nothing is known of their water.",
-            f"count({_TARGETS} unless on (instance) {_UP} == 1) or vector(0)",
+            Text("Take out of use", "應停用"),
+            Text(
+                "Dispensers about which a critical alert fires: a leak, water too hot.",
+                "有嚴重警報的飲水機：漏水、水溫過高。",
+            ),
+            _in_condition(dispensers.UNSAFE),
             ANY_IS_BAD,
+            links=[_TO_SITES],
         ),
         stat(
-            "Critical alerts",
-            "Alerts that wake somebody: leaks, overheating, a silent site.",
-            f"count({_CRITICAL}) or vector(0)",
+            Text("Unreachable", "失聯"),
+            Text(
+                "Dispensers that do not answer: nothing is known of their water.",
+                "沒有回應的飲水機：水質狀況不明。",
+            ),
+            _in_condition(dispensers.UNREACHABLE),
             ANY_IS_BAD,
+            links=[_TO_SITES],
         ),
         stat(
-            "Water drawn",
-            "What people drew at all outlets in the time that is shown.",
-            f"sum(increase({_of(catalogue.DISPENSER_DISPENSED)}[$__range]))",
+            Text("Critical alerts", "嚴重警報"),
+            Text(
+                "Alerts that wake somebody: leaks, overheating, a silent site.",
+                "會叫醒值班人員的警報：漏水、過熱、整個場域失聯。",
+            ),
+            count(alerts('severity="critical"')),
+            ANY_IS_BAD,
+            links=[Link(Text("All alerts", "所有警報"), "tapwatch-alerts")],
+        ),
+        stat(
+            Text("Maintenance overdue", "逾期未保養"),
+            Text(
+                "Dispensers last maintained more than 31 days ago. Taiwan's regulation asks for it once a month "
+                "(Art. 6).",
+                "距上次保養超過 31 天的飲水機。管理辦法第 6 條規定每月至少一次。",
+            ),
+            count(f"time() - {of(catalogue.DISPENSER_LAST_MAINTENANCE)} > 31 * 86400"),
+            ANY_IS_A_TASK,
+            links=[Link(Text("Maintenance", "保養"), "tapwatch-maintenance", kept=("site", "building"))],
+        ),
+    ],
+)
+
+_USE = Row(
+    Text("Use and cost in the time shown", "所選期間的用量與費用"),
+    [
+        stat(
+            Text("Water drawn", "取水量"),
+            Text("What people drew at all outlets.", "所有出水口的取水量。"),
+            total(dispensers.LITERS),
             NEUTRAL,
             "litre",
         ),
         stat(
-            "Energy used",
-            "By all dispensers in the time that is shown.",
-            f"sum(increase({_of(catalogue.DISPENSER_ENERGY)}[$__range])) / 3.6e6",
+            Text("Bottles saved", "省下的瓶裝水"),
+            Text(
+                "The water drawn, in bottles of the size set at the top.",
+                "取水量換算成上方所設容量的瓶裝水數。",
+            ),
+            f"{total(dispensers.LITERS)} / $bottle",
+            NEUTRAL,
+        ),
+        stat(
+            Text("Energy used", "用電量"),
+            Text("By all dispensers together.", "所有飲水機合計。"),
+            _KILOWATT_HOURS,
             NEUTRAL,
             "kwatth",
         ),
+        stat(
+            Text("Energy cost", "電費"),
+            Text("The energy used, at the price set at the top.", "用電量乘以上方所設的單價。"),
+            f"{_KILOWATT_HOURS} * $price",
+            NEUTRAL,
+            "currency:NT$",
+        ),
+        stat(
+            Text("Energy per litre", "每公升用電"),
+            Text(
+                "Watt-hours for a litre drawn. Cooling down and heating up again at night costs most where "
+                "little is drawn.",
+                "每取 1 公升水的用電。用水少的地方，保溫占大部分。",
+            ),
+            f"({total(dispensers.WATTS)} / 3600) / ({total(dispensers.LITERS)} > 0)",
+            (Step(None, "green"), Step(150, "yellow"), Step(400, "red")),
+            "watth",
+        ),
+        stat(
+            Text("Draws", "取水次數"),
+            Text("How often people drew water.", "民眾取水的次數。"),
+            f"sum(increase({of(catalogue.DISPENSER_DISPENSES)}[$__range:{dispensers.RECORDED_STEP}]))",
+            NEUTRAL,
+        ),
     ],
 )
 
-_WRONG_NOW = Row(
-    "What is wrong",
+_WRONG = Row(
+    Text("What is wrong", "問題所在"),
     [
         table(
-            "Alerts",
-            "Every alert on dispensers that fires. docs/runbooks says of each what to check and do.",
-            keep(_ALERT_COLUMNS, _ALERTS),
-            _ALERT_COLUMNS,
+            Text("Alerts", "警報"),
+            Text(
+                "Every alert on dispensers that fires. docs/runbooks says of each what to check and do.",
+                "所有作用中的飲水機警報。處理步驟見 docs/runbooks。",
+            ),
+            keep(ALERT, alerts()),
+            ALERT,
+            links=[dispensers.TO_DISPENSER],
         ),
         table(
-            "Faults",
-            "Every fault that a dispenser itself reports, and where it stands.",
-            keep(_FAULT_COLUMNS, f"{_FAULT} == 1"),
-            _FAULT_COLUMNS,
+            Text("Faults", "故障"),
+            Text(
+                "Every fault that a dispenser itself reports, and where it stands.",
+                "飲水機自己回報的故障，以及它的位置。",
+            ),
+            keep(_FAULT, f"{of(catalogue.DISPENSER_FAULT)} == 1"),
+            _FAULT,
+            links=[dispensers.TO_DISPENSER],
         ),
         table(
-            "Unreachable dispensers",
-            "Who does not answer, and why; docs/dispenser-exporter.md explains the reasons.",
-            keep(_REASON_COLUMNS, _of(catalogue.DISPENSER_DOWN_INFO)),
-            _REASON_COLUMNS,
+            Text("Unreachable dispensers", "失聯的飲水機"),
+            Text(
+                "Who does not answer, and why; docs/dispenser-exporter.md explains the reasons.",
+                "哪些沒有回應、為什麼；原因說明見 docs/dispenser-exporter.md。",
+            ),
+            keep(_REASON, of(catalogue.DISPENSER_DOWN_INFO)),
+            _REASON,
+            links=[dispensers.TO_DISPENSER],
         ),
-        Panel(
-            kind="timeseries",
-            title="Dispensers that answer",
-            description="Their share at each site.",
-            queries=[Query(f"avg by (site) ({_UP})", "{{site}}")],
-            unit="percentunit",
-            steps=(Step(None, "red"), Step(0.9, "yellow"), Step(1, "green")),
-            limits=(0, 1),
+        lines(
+            Text("Dispensers that answer", "有回應的比例"),
+            Text("Their share at each site.", "各場域有回應的飲水機比例。"),
+            [Query(f"avg by (site) ({of(catalogue.DISPENSER_UP)})", "{{site}}")],
+            "percentunit",
+            EVERYTHING,
         ),
     ],
 )
 
-_WATER = Row(
-    "Water",
+_SITES = Row(
+    Text("By site", "各場域"),
     [
-        Panel(
-            kind="timeseries",
-            title="Hot water",
-            description="In the hot tanks. Legionella is kept down at 60 °C and more (HSE). Taiwan exempts outlets "
-            "that are kept at 90 °C and more from the coliform test.",
-            queries=_range(_HOT),
-            unit="celsius",
-            steps=(Step(None, "red"), Step(60, "yellow"), Step(90, "green")),
+        comparison(
+            Text("Sites", "場域一覽"),
+            Text("Each site in numbers; click on one for its map.", "各場域的數字；點選可看場域圖。"),
+            SITE,
+            {
+                f"count by (site) ({_CONDITION})": Column(Text("Dispensers", "飲水機")),
+                f"sum by (site) ({_CONDITION} == bool {dispensers.VISIT})": Column(
+                    Text("Need a visit", "需到場"), steps=ANY_IS_A_TASK
+                ),
+                f"sum by (site) ({_CONDITION} == bool {dispensers.UNSAFE})": Column(
+                    Text("Take out of use", "應停用"), steps=ANY_IS_BAD
+                ),
+                f"sum by (site) ({_CONDITION} == bool {dispensers.UNREACHABLE})": Column(
+                    Text("Unreachable", "失聯"), steps=ANY_IS_BAD
+                ),
+                total(dispensers.LITERS, "site"): Column(Text("Water drawn", "取水量"), "litre"),
+                f"{total(dispensers.WATTS, 'site')} / 3.6e6": Column(Text("Energy used", "用電量"), "kwatth"),
+            },
+            links=[dispensers.TO_SITE],
         ),
-        Panel(
-            kind="timeseries",
-            title="Cold water",
-            description="In the cold tanks. Water kept below 20 °C gives legionella no chance (HSE).",
-            queries=_range(_COLD),
-            unit="celsius",
-            steps=(Step(None, "green"), Step(20, "red")),
+        lines(
+            Text("Water drawn by outlet", "各出水口取水量"),
+            Text("Litres an hour that people draw.", "每小時取水公升數。"),
+            [dispensers.DRAWN],
+            "litreh",
         ),
-        Panel(
-            kind="timeseries",
-            title="Dissolved solids in the water",
-            description="At the outlets. Piped pure water has at most 500 mg/L (CJ 94-1999).",
-            queries=_range(f"{_TDS_OUT} * 1000"),
-            unit="suffix: mg/L",
-            steps=(Step(None, "green"), Step(500, "red")),
-        ),
-        Panel(
-            kind="timeseries",
-            title="Dissolved solids kept back",
-            description="The share that the membranes keep back. Below 75 %, our own limit, one is torn or worn out.",
-            queries=_range(f"1 - {_TDS_OUT} / ignoring (point) {_TDS_IN}"),
-            unit="percentunit",
-            steps=(Step(None, "red"), Step(0.75, "yellow"), Step(0.85, "green")),
-        ),
-        Panel(
-            kind="timeseries",
-            title="Water drawn by outlet",
-            description="Litres an hour that people draw.",
-            queries=[
-                Query(
-                    f"sum by (outlet) (rate({_of(catalogue.DISPENSER_DISPENSED)}[$__rate_interval])) * 3600",
-                    "{{outlet}}",
-                )
-            ],
-            unit="litreh",
-            steps=NEUTRAL,
-        ),
-        Panel(
-            kind="timeseries",
-            title="Electric power by site",
-            description="What the dispensers use together.",
-            queries=[Query(f"sum by (site) (rate({_of(catalogue.DISPENSER_ENERGY)}[$__rate_interval]))", "{{site}}")],
-            unit="watt",
-            steps=NEUTRAL,
+        lines(
+            Text("Electric power by site", "各場域用電功率"),
+            Text("What the dispensers use together.", "飲水機合計的用電功率。"),
+            [Query(f"sum by (site) ({recorded(dispensers.WATTS)})", "{{site}}")],
+            "watt",
         ),
     ],
 )
-
-_MAINTENANCE = Row(
-    "Maintenance",
-    [
-        Panel(
-            kind="bargauge",
-            title="Filters that wear out first",
-            description="The ten filter stages with the least life left; an alert reminds below 10 %.",
-            queries=[
-                Query(
-                    f"sort(bottomk(10, min by (dispenser, stage) ({_of(catalogue.DISPENSER_FILTER_LIFE)})))",
-                    "{{dispenser}}, stage {{stage}}",
-                )
-            ],
-            unit="percentunit",
-            steps=_WEARS_OUT,
-            width=8,
-            limits=(0, 1),
-        ),
-        Panel(
-            kind="bargauge",
-            title="UV lamps that wear out first",
-            description="The ten lamps with the least life left.",
-            queries=[
-                Query(f"sort(bottomk(10, min by (dispenser) ({_of(catalogue.DISPENSER_UV_LIFE)})))", "{{dispenser}}")
-            ],
-            unit="percentunit",
-            steps=_WEARS_OUT,
-            width=8,
-            limits=(0, 1),
-        ),
-        Panel(
-            kind="bargauge",
-            title="Longest without maintenance",
-            description="Days since the last maintenance of the ten that wait longest. Taiwan's regulation on "
-            "drinking-water equipment in continuous supply asks for it once a month (Art. 6).",
-            queries=[
-                Query(
-                    "sort_desc(topk(10, (time() - max by (dispenser) "
-                    f"({_of(catalogue.DISPENSER_LAST_MAINTENANCE)} > 0)) / 86400))",
-                    "{{dispenser}}",
-                )
-            ],
-            unit="d",
-            steps=(Step(None, "green"), Step(25, "yellow"), Step(31, "red")),
-            width=8,
-        ),
-    ],
-)
-
-_AT_SITE = series(catalogue.DISPENSER_UP, 'site=~"$site"')
-_IN_BUILDING = series(catalogue.DISPENSER_UP, 'site=~"$site"', 'building=~"$building"')
 
 FLEET = Dashboard(
     uid=UID,
-    title="Tapwatch fleet",
-    description="Every dispenser: is the water safe, what needs a visit, what is used.",
+    title=Text("Tapwatch fleet", "飲水機總覽"),
+    description=Text(
+        "Every dispenser: is the water safe, what needs a visit, what is used.",
+        "所有飲水機：水是否安全、哪些需到場處理、用了多少。",
+    ),
     tags=("water",),
     variables=(
-        Variable("site", "Site", f"label_values({catalogue.DISPENSER_UP.name}, site)"),
-        Variable("building", "Building", f"label_values({_AT_SITE}, building)"),
-        Variable("dispenser", "Dispenser", f"label_values({_IN_BUILDING}, dispenser)"),
+        *dispensers.VARIABLES,
+        Number("price", Text("Price of a kWh", "每度電價"), 4),
+        Number("bottle", Text("Litres in a bottle", "每瓶公升數"), 0.6),
     ),
-    rows=(_NOW, _WRONG_NOW, _WATER, _MAINTENANCE),
+    rows=(_NOW, _USE, _WRONG, _SITES),
+    annotations=(dispensers.CRITICAL_ALERTS,),
+    shown="24h",
 )

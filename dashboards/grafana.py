@@ -3,10 +3,23 @@
 import json
 import string
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dashboards.model import COLUMNS, Dashboard, Panel, PanelKind, Row, Variable
+from dashboards.language import Language, Text, Words, name_in, say
+from dashboards.model import (
+    COLUMNS,
+    Annotation,
+    Column,
+    Dashboard,
+    Link,
+    Number,
+    Panel,
+    PanelKind,
+    Row,
+    Step,
+    Variable,
+)
 
 with warnings.catch_warnings():
     # The SDK asks for schema version 2, which Grafana's file provisioning refuses (grafana/grafana#127928).
@@ -23,59 +36,118 @@ DATASOURCE_VARIABLE = "datasource"
 
 _DATASOURCE = common.DataSourceRef(type_val="prometheus", uid=f"${{{DATASOURCE_VARIABLE}}}")
 _TAG = "tapwatch"
-_INSTANT: frozenset[PanelKind] = frozenset({"stat", "table", "bargauge"})
+_INSTANT: frozenset[PanelKind] = frozenset({"stat", "tiles", "table", "bargauge"})
+_OTHER_LANGUAGE = {Language.EN: Language.ZH_TW, Language.ZH_TW: Language.EN}
+_NAMES = {Language.EN: "English", Language.ZH_TW: "中文"}
+_DATASOURCE_LABEL = Text("Data source", "資料來源")
 
 
-def to_json(dashboard: Dashboard) -> str:
+def to_json(dashboard: Dashboard, language: Language = Language.EN) -> str:
     """The file that Grafana loads; the same dashboard always gives the same bytes."""
     builder = (
-        builders.Dashboard(dashboard.title)
-        .uid(dashboard.uid)
-        .description(dashboard.description)
-        .tags([_TAG, *dashboard.tags])
-        .time("now-6h", "now")
+        builders.Dashboard(say(dashboard.title, language))
+        .uid(name_in(dashboard.uid, language))
+        .description(say(dashboard.description, language))
+        .tags([name_in(_TAG, language), *dashboard.tags])
+        .time(f"now-{dashboard.shown}", "now")
         .timezone("browser")
-        .refresh("30s")
+        .refresh(dashboard.refresh)
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
         .readonly()
-        .annotations([])
-        .with_variable(builders.DatasourceVariable(DATASOURCE_VARIABLE).label("Data source").type("prometheus"))
-        .link(_to_the_others())
+        .annotations([_annotation(annotation, language) for annotation in dashboard.annotations])
+        .with_variable(_data_source(language))
+        .link(_to_the_others(language))
+        .link(_to_the_other_language(dashboard, _OTHER_LANGUAGE[language]))
     )
     for variable in dashboard.variables:
-        builder.with_variable(_variable(variable))
+        builder.with_variable(
+            _number(variable, language) if isinstance(variable, Number) else _variable(variable, language)
+        )
     for number, (item, place) in enumerate(_places(dashboard), start=1):
         if isinstance(item, Row):
-            builder.with_row(builders.Row(item.title).id(number).grid_pos(place))
+            builder.with_row(_row(item, language).id(number).grid_pos(place))
         else:
-            builder.with_panel(_panel(item).id(number).grid_pos(place))
-    return json.dumps(builder.build(), cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+            builder.with_panel(_panel(item, language).id(number).grid_pos(place))
+    plain = _in_sight(json.loads(json.dumps(builder.build(), cls=JSONEncoder)))
+    return json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _to_the_others() -> builders.DashboardLink:
+def _in_sight(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Without the SDK's `placement`, which would hide links and annotations in a menu from Grafana 12.3 on."""
+    if isinstance(node, dict):
+        return {key: _in_sight(value) for key, value in node.items() if key != "placement"}
+    return [_in_sight(one) for one in node] if isinstance(node, list) else node
+
+
+def _data_source(language: Language) -> builders.DatasourceVariable:
+    return builders.DatasourceVariable(DATASOURCE_VARIABLE).label(say(_DATASOURCE_LABEL, language)).type("prometheus")
+
+
+def _to_the_others(language: Language) -> builders.DashboardLink:
     return (
         builders.DashboardLink("Tapwatch")
         .type(models.DashboardLinkType.DASHBOARDS)
-        .tags([_TAG])
+        .tags([name_in(_TAG, language)])
         .as_dropdown(True)
         .keep_time(True)
         .include_vars(True)
     )
 
 
-def _variable(variable: Variable) -> builders.QueryVariable:
+def _to_the_other_language(dashboard: Dashboard, language: Language) -> builders.DashboardLink:
     return (
+        builders.DashboardLink(_NAMES[language])
+        .type(models.DashboardLinkType.LINK)
+        .url(f"/d/{name_in(dashboard.uid, language)}")
+        .icon("external link")
+        .keep_time(True)
+        .include_vars(True)
+    )
+
+
+def _annotation(annotation: Annotation, language: Language) -> builders.AnnotationQuery:
+    return (
+        builders.AnnotationQuery()
+        .name(say(annotation.name, language))
+        .datasource(_DATASOURCE)
+        .enable(True)
+        .icon_color(annotation.color)
+        .expr(annotation.expr)
+        .title_format(annotation.title)
+        .text_format(annotation.text)
+        .step("60s")
+    )
+
+
+def _number(number: Number, language: Language) -> builders.TextBoxVariable:
+    text = f"{number.default:g}"
+    return (
+        builders.TextBoxVariable(number.name)
+        .label(say(number.title, language))
+        .default_value(text)
+        .current(models.VariableOption(text=text, value=text, selected=True))
+    )
+
+
+def _variable(variable: Variable, language: Language) -> builders.QueryVariable:
+    builder = (
         builders.QueryVariable(variable.name)
-        .label(variable.title)
+        .label(say(variable.title, language))
         .datasource(_DATASOURCE)
         .query(variable.query)
         .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(models.VariableSort.ALPHABETICAL_ASC)
-        .multi(True)
-        .include_all(True)
-        .all_value(".*")
-        .current(models.VariableOption(text="All", value="$__all", selected=True))
+        .multi(variable.several)
+        .include_all(variable.several)
     )
+    if variable.several:
+        builder.all_value(".*").current(models.VariableOption(text="All", value="$__all", selected=True))
+    return builder
+
+
+def _row(row: Row, language: Language) -> builders.Row:
+    builder = builders.Row(say(row.title, language))
+    return builder.repeat(row.repeat) if row.repeat else builder
 
 
 def _places(dashboard: Dashboard) -> Iterator[tuple[Row | Panel, models.GridPos]]:
@@ -93,34 +165,54 @@ def _places(dashboard: Dashboard) -> Iterator[tuple[Row | Panel, models.GridPos]
         y += height
 
 
-def _panel(panel: Panel) -> Any:  # noqa: ANN401 - the SDK's panel builders have no type in common
+def _panel(panel: Panel, language: Language) -> Any:  # noqa: ANN401 - the SDK's panel builders have no type in common
     builder = (
         _BUILDERS[panel.kind](panel)
-        .title(panel.title)
-        .description(panel.description)
+        .title(say(panel.title, language))
+        .description(say(panel.description, language))
         .datasource(_DATASOURCE)
         .unit(panel.unit)
-        .thresholds(_thresholds(panel))
+        .thresholds(_thresholds(panel.steps))
     )
     if panel.limits is not None:
         builder.min(panel.limits[0]).max(panel.limits[1])
     if panel.words:
-        words = {str(value): models.ValueMappingResult(text=word) for value, word in panel.words.items()}
-        builder.mappings([models.ValueMap(options=words)])
-    for target in _targets(panel):
+        builder.mappings(_mappings(panel.words, language))
+    if panel.kind == "table":
+        _add_columns(builder, panel, language)
+    elif panel.links:
+        builder.data_links([_link(link, "__field.labels", language) for link in panel.links])
+    for target in _targets(panel, language):
         builder.with_target(target)
     return builder
 
 
-def _thresholds(panel: Panel) -> builders.ThresholdsConfig:
-    steps = [models.Threshold(value=step.value, color=step.color) for step in panel.steps]
-    return builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps)
+def _thresholds(steps: Sequence[Step]) -> builders.ThresholdsConfig:
+    values = [models.Threshold(value=step.value, color=step.color) for step in steps]
+    return builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(values)
 
 
-def _targets(panel: Panel) -> Iterator[prometheus.Dataquery]:
+def _mappings(words: Mapping[int, Words], language: Language) -> list[models.ValueMapping]:
+    results = {str(value): models.ValueMappingResult(text=say(word, language)) for value, word in words.items()}
+    return [models.ValueMap(options=results)]
+
+
+def _link(link: Link, source: str, language: Language) -> builders.DashboardLink:
+    """`source` is where Grafana finds the value's labels; what it fills in, it writes as URLs need it."""
+    parts = ["${__url_time_range}", f"${{{DATASOURCE_VARIABLE}:queryparam}}"]
+    parts += [f"${{{name}:queryparam}}" for name in link.kept]
+    parts += [f"var-{name}=${{{source}.{label}}}" for name, label in link.labels.items()]
+    return (
+        builders.DashboardLink(say(link.title, language))
+        .type(models.DashboardLinkType.LINK)
+        .url(f"/d/{name_in(link.uid, language)}?{'&'.join(parts)}")
+    )
+
+
+def _targets(panel: Panel, language: Language) -> Iterator[prometheus.Dataquery]:
     for letter, query in zip(string.ascii_uppercase, panel.queries, strict=False):
         target = prometheus.Dataquery().datasource(_DATASOURCE).ref_id(letter)
-        target.expr(query.expr).legend_format(query.legend)
+        target.expr(query.expr).legend_format(say(query.legend, language))
         if panel.kind in _INSTANT:
             target.instant()
         if panel.kind == "table":
@@ -160,14 +252,52 @@ def _timeseries(panel: Panel) -> timeseries.Panel:
     )
 
 
-def _table(panel: Panel) -> table.Panel:
-    """The columns that say something, in their order; a query's value and time do not."""
+def _tiles(panel: Panel) -> stat.Panel:
+    """A tile for each series, under its name."""
+    return (
+        _stat(panel).text_mode(common.BigValueTextMode.VALUE_AND_NAME).justify_mode(common.BigValueJustifyMode.CENTER)
+    )
+
+
+def _table(_panel: Panel) -> table.Panel:
+    return table.Panel()
+
+
+def _add_columns(builder: table.Panel, panel: Panel, language: Language) -> None:
+    """The columns that say something, in their order; a query's time does not, nor do values without a heading.
+
+    Grafana calls the values of a single query `Value`, of several `Value #A` and so on.
+    """
+    names = ["Value"] if len(panel.queries) == 1 else [f"Value #{letter}" for letter in string.ascii_uppercase]
+    values = dict(zip(names, panel.values, strict=False))
+    headings = {label: say(title, language) for label, title in panel.columns.items()}
+    headings |= {name: say(column.title, language) for name, column in values.items()}
     organize = {
-        "excludeByName": {"Time": True, "Value": True},
-        "indexByName": {label: position for position, label in enumerate(panel.columns)},
-        "renameByName": dict(panel.columns),
+        "excludeByName": {"Time": True} if values else {"Time": True, "Value": True},
+        "indexByName": {name: position for position, name in enumerate(headings)},
+        "renameByName": headings,
     }
-    return table.Panel().with_transformation(models.DataTransformerConfig(id_val="organize", options=organize))
+    if len(panel.queries) > 1:
+        builder.with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
+    builder.with_transformation(models.DataTransformerConfig(id_val="organize", options=organize))
+    for column in values.values():
+        builder.override_by_name(say(column.title, language), list(_properties(column, language)))
+    for label in dict.fromkeys(label for link in panel.links for label in link.labels.values()):
+        links = [_link(one, "__data.fields", language).build() for one in panel.links if label in one.labels.values()]
+        builder.override_by_name(headings[label], [models.DynamicConfigValue(id_val="links", value=links)])
+
+
+def _properties(column: Column, language: Language) -> Iterator[models.DynamicConfigValue]:
+    """A cell's colour is said twice: `displayMode` is Grafana 9.4's word for it, `cellOptions` that of later ones."""
+    yield models.DynamicConfigValue(id_val="unit", value=column.unit)
+    if column.words:
+        yield models.DynamicConfigValue(id_val="mappings", value=_mappings(column.words, language))
+    if column.steps:
+        yield models.DynamicConfigValue(id_val="thresholds", value=_thresholds(column.steps).build())
+        yield models.DynamicConfigValue(id_val="custom.displayMode", value="color-background-solid")
+        yield models.DynamicConfigValue(
+            id_val="custom.cellOptions", value={"type": "color-background", "mode": "basic"}
+        )
 
 
 def _bargauge(_panel: Panel) -> bargauge.Panel:
@@ -192,6 +322,7 @@ def _state_timeline(_panel: Panel) -> statetimeline.Panel:
 
 _BUILDERS: dict[PanelKind, Callable[[Panel], Any]] = {
     "stat": _stat,
+    "tiles": _tiles,
     "timeseries": _timeseries,
     "table": _table,
     "bargauge": _bargauge,

@@ -64,6 +64,7 @@ def test_an_unknown_tool_is_told_with_the_known_ones() -> None:
         ("kube-scheduler", "1.37.0"),
         ("kwok", "0.8.0"),
         ("kube-state-metrics", "2.20.0"),
+        ("pint", "0.87.0"),
     ],
 )
 def test_a_tool_is_of_its_modules_version(tool: str, version: str) -> None:

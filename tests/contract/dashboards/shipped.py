@@ -1,18 +1,26 @@
 """The generated dashboards, as Grafana would load them."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dashboards.language import Language
 from dashboards.provisioning import GENERATED
 
 Json = Mapping[str, Any]
 
 DASHBOARDS: Mapping[str, Json] = {
-    file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(GENERATED.glob("*.json"))
+    file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(GENERATED.rglob("*.json"))
 }
-"""By their files' stems."""
+"""By their files' stems, which are their uids."""
+
+ENGLISH = {uid: dashboard for uid, dashboard in DASHBOARDS.items() if not uid.endswith("-zh-tw")}
+"""Those whose queries are tested; the others have the same ones, which is tested too."""
+
+SECONDS = {"1h": 3600, "6h": 6 * 3600, "24h": 86400, "7d": 7 * 86400, "30d": 30 * 86400}
+"""The times that dashboards show at first."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +39,33 @@ class Place:
         return list(self.panel["targets"])
 
 
-def places() -> Iterator[Place]:
+def places(dashboards: Mapping[str, Json] = DASHBOARDS) -> Iterator[Place]:
     """Every panel but the rows' headings."""
-    for dashboard in DASHBOARDS.values():
+    for dashboard in dashboards.values():
         for panel in dashboard["panels"]:
             if panel["type"] != "row":
                 yield Place(dashboard, panel)
 
 
-def variables(dashboard: Json) -> list[Json]:
-    """The choices at the top, the data source among them."""
-    return list(dashboard["templating"]["list"])
+def variables(dashboard: Json, kind: str = "") -> list[Json]:
+    """The choices at the top, the data source among them; or those of one kind."""
+    return [one for one in dashboard["templating"]["list"] if kind in {"", one["type"]}]
 
 
-def fill_in(expr: str, dashboard: Json) -> str:
-    """The query as Grafana would send it with "All" chosen everywhere."""
-    for variable in variables(dashboard):
-        expr = expr.replace(f"${variable['name']}", variable.get("allValue", ""))
-    return expr.replace("$__rate_interval", "1m").replace("$__range", "6h")
+def language(dashboard: Json) -> Language:
+    """The one that it is written in."""
+    return Language.ZH_TW if dashboard["uid"].endswith("-zh-tw") else Language.EN
+
+
+def fill_in(expr: str, dashboard: Json, chosen: Mapping[str, str] | None = None) -> str:
+    """The query as Grafana sends it at first, with `chosen`, else everything, for each variable."""
+    shown = dashboard["time"]["from"].removeprefix("now-")
+    values = {
+        "__rate_interval": "1m",
+        "__range": shown,
+        "__range_s": str(SECONDS[shown]),
+        **{one["name"]: one["query"] for one in variables(dashboard, "textbox")},
+        **{one["name"]: one.get("allValue", ".*") for one in variables(dashboard, "query")},
+        **(chosen or {}),
+    }
+    return re.sub(r"\$(\w+)", lambda match: values[match[1]], expr)

@@ -17,14 +17,27 @@ FOREIGN_METRICS = frozenset(
     {
         ALERT_SERIES,
         "up",
+        "alertmanager_alerts_received_total",
+        "alertmanager_cluster_members",
+        "alertmanager_config_hash",
         "alertmanager_config_last_reload_successful",
         "alertmanager_notifications_failed_total",
         "alertmanager_notifications_total",
         "prometheus_config_last_reload_successful",
         "prometheus_notifications_alertmanagers_discovered",
         "prometheus_notifications_errors_total",
+        "prometheus_notifications_queue_capacity",
+        "prometheus_notifications_queue_length",
         "prometheus_notifications_sent_total",
         "prometheus_rule_evaluation_failures_total",
+        "prometheus_rule_group_iterations_missed_total",
+        "prometheus_rule_group_rules",
+        "prometheus_sd_http_failures_total",
+        "prometheus_target_scrapes_sample_duplicate_timestamp_total",
+        "prometheus_target_scrapes_sample_out_of_order_total",
+        "prometheus_tsdb_compactions_failed_total",
+        "prometheus_tsdb_wal_corruptions_total",
+        "prometheus_tsdb_wal_writes_failed_total",
     }
 )
 """What Prometheus and Alertmanager say of themselves, as far as we read it."""

@@ -14,6 +14,8 @@ ALERTING = Path(alerting.__file__).parent
 RUNBOOKS = ALERTING.parent / "docs" / "runbooks"
 RULE_FILES = sorted((ALERTING / "rules").glob("*.yaml"))
 TEST_FILES = sorted((ALERTING / "rules" / "tests").glob("*.yaml"))
+TRANSLATIONS = (RUNBOOKS / "zh-TW",)
+"""Where the same pages stand in other languages."""
 ROUTING = ALERTING / "routing" / "alertmanager.yaml"
 SCRAPE_JOBS = ALERTING / "prometheus.yaml"
 
@@ -23,13 +25,18 @@ class Alert:
     """One alerting rule."""
 
     name: str
-    area: str
+    file: str
     """Its file's stem."""
     expr: str
     wait: str
     """`for`, or nothing."""
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+
+    @property
+    def area(self) -> str:
+        """What it is about: dispenser, controlplane or pipeline. Objectives are about control planes."""
+        return "controlplane" if self.file == "objectives" else self.file.partition("-")[0]
 
 
 @cache
@@ -39,7 +46,7 @@ def load(file: Path) -> Any:  # noqa: ANN401 - others' formats
 
 
 def rules() -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every rule, recording and alerting, with its area."""
+    """Every rule, recording and alerting, with its file's stem."""
     for file in RULE_FILES:
         for group in load(file)["groups"]:
             for rule in group["rules"]:
@@ -49,8 +56,8 @@ def rules() -> Iterator[tuple[str, Mapping[str, Any]]]:
 def alerts() -> Sequence[Alert]:
     """Every alerting rule."""
     return [
-        Alert(rule["alert"], area, rule["expr"], rule.get("for", ""), rule["labels"], rule["annotations"])
-        for area, rule in rules()
+        Alert(rule["alert"], file, rule["expr"], rule.get("for", ""), rule["labels"], rule["annotations"])
+        for file, rule in rules()
         if "alert" in rule
     ]
 

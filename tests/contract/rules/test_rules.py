@@ -1,13 +1,17 @@
 """What every rule owes: metrics that exist, labels to route by, words and a page for whoever is woken."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from alerting.rulebook.limits import shipped_limits
+from alerting.rulebook.rulefile import CLUSTER_LIMIT, DISPENSER_LIMIT, SAMPLING
+from dashboards.provisioning import GENERATED
 from exporters.dispenser.mapfile import load_maps
 from tapwatch.catalogue import CATALOGUE
 from tests.contract.rules.promql import FOREIGN_METRICS, Matcher, matchers, metric_names
-from tests.contract.rules.shipped import RUNBOOKS, Alert, alerts, jobs, recorded, rules
+from tests.contract.rules.shipped import RUNBOOKS, TRANSLATIONS, Alert, alerts, jobs, recorded, rules
 
 ALERTS = alerts()
 EXPRESSIONS = [rule["expr"] for _, rule in rules()]
@@ -15,39 +19,126 @@ SITE_LABELS = {"dispenser", "site", "building", "floor", "module", "gateway"}
 RUNBOOK_BASE = "https://github.com/tapwatch/tapwatch/blob/main/docs/runbooks/"
 DASHBOARD_BASE = "http://127.0.0.1:3000/d/"
 
+DASHBOARDS = {file.stem for file in GENERATED.glob("en/*.json")}
+
 AT_ONCE = {
     "Watchdog": "it fires always",
+    "DispenserCounterReset": "a reading that is less than the one before does not come again",
     "DispenserLeak": "water on a floor does more damage the longer it runs",
 }
+CHINESE_HEADINGS = ["代表什麼", "使用者會察覺什麼", "要檢查什麼", "要做什麼", "何時上報"]
+CHINESE = {
+    "critical": "嚴重",
+    "warning": "警告",
+    "info": "資訊",
+    "facilities": "設施人員",
+    "platform": "平台團隊",
+}
+OUR_PREFIXES = ("dispenser_", "controlplane_", "tapwatch_")
+
 OF_EVERYTHING = {"Watchdog", "DispenserExporterDown", "ClusterExporterDown", "DingTalkBridgeDown"}
 """Alerts about the one thing of its kind, which needs no label to be known."""
+
+
+def commands(page: str) -> list[str]:
+    """The commands of a page's checks."""
+    checks = re.split(r"^## .+$", page, flags=re.MULTILINE)[3]
+    return [line for block in re.findall(r"```sh\n(.*?)```", checks, re.DOTALL) for line in block.splitlines()]
 
 
 def test_the_alerts_that_people_route_and_silence_are_there() -> None:
     """Spelled out on purpose: a rename breaks users' routes, silences and runbooks."""
     assert {alert.name for alert in ALERTS} == {
+        "AlertmanagerClusterSplit",
+        "AlertmanagerHearsNothing",
         "AlertmanagerNotificationsFailing",
+        "AlertmanagerSettingsDiffer",
         "AlertmanagerUnreachable",
         "AlertsNotSent",
+        "ClusterExporterCrashing",
         "ClusterExporterDown",
+        "ControlPlaneAddressBudgetBurnsFast",
+        "ControlPlaneAddressBudgetBurnsSlow",
+        "ControlPlaneAddressDisagrees",
         "ControlPlaneAddressDown",
+        "ControlPlaneApiServiceUnavailable",
+        "ControlPlaneCertificateExpiring",
         "ControlPlaneCheckFailing",
+        "ControlPlaneClockSkew",
+        "ControlPlaneContainerRestarting",
+        "ControlPlaneCredentialExpiring",
         "ControlPlaneDiscoveryFailing",
         "ControlPlaneDown",
+        "ControlPlaneEtcdAlarm",
+        "ControlPlaneEtcdDatabaseLarge",
+        "ControlPlaneEtcdElections",
+        "ControlPlaneEtcdLagging",
+        "ControlPlaneEtcdMemberDown",
+        "ControlPlaneEtcdNoLeader",
+        "ControlPlaneLeaderFlapping",
+        "ControlPlaneLeaderStuck",
+        "ControlPlaneNodeDiskFull",
+        "ControlPlaneNodeNotReady",
+        "ControlPlaneNodePressure",
+        "ControlPlaneNodeSilent",
+        "ControlPlaneNodesSilent",
+        "ControlPlaneReadOnly",
+        "ControlPlaneReadsStale",
         "ControlPlaneReplicaDown",
+        "ControlPlaneReplicaHung",
+        "ControlPlaneReplicasDisagree",
+        "ControlPlaneRightMissing",
+        "ControlPlaneRolloutStuck",
+        "ControlPlaneSystemPodNotReady",
         "ControlPlaneUnobserved",
+        "ControlPlaneVersionSkew",
+        "ControlPlaneVolumeFull",
+        "ControlPlaneWatchFailing",
+        "ControlPlaneWebhookUnbacked",
+        "ControlPlaneWorkloadShort",
+        "ControlPlaneWorkloadUnseen",
+        "ControlPlaneWriteBudgetBurnsFast",
+        "ControlPlaneWriteBudgetBurnsSlow",
+        "ControlPlaneWriteFailing",
         "DingTalkBridgeDown",
+        "DispenserColdWaterTooWarm",
+        "DispenserCoolerIneffective",
+        "DispenserCounterReset",
+        "DispenserDryRun",
+        "DispenserEnergyUnusual",
         "DispenserExporterDown",
+        "DispenserFault",
+        "DispenserFilterOverdue",
         "DispenserFilterWorn",
+        "DispenserGrowthTemperature",
+        "DispenserHeaterIneffective",
         "DispenserHotWaterTooCool",
+        "DispenserLampWorn",
         "DispenserLeak",
+        "DispenserMaintenanceDue",
+        "DispenserMapMismatch",
+        "DispenserMembraneFailing",
+        "DispenserOverflow",
         "DispenserOverheating",
+        "DispenserProbesFailing",
+        "DispenserSamplingDue",
+        "DispenserScaldRisk",
         "DispenserScrapeFailing",
+        "DispenserTurbidity",
         "DispenserUnreachable",
+        "DispenserUnused",
+        "DispenserUvOff",
         "DispenserWaterQuality",
         "GatewayUnreachable",
         "InstanceUnreachable",
+        "ModbusStrayAnswers",
         "NotificationsFailing",
+        "PrometheusDiscoveryFailing",
+        "PrometheusPairDiffers",
+        "PrometheusQueueFilling",
+        "PrometheusRulesLate",
+        "PrometheusSamplesRefused",
+        "PrometheusStorageFailing",
         "RuleEvaluationFailing",
         "SettingsReloadFailed",
         "SiteUnreachable",
@@ -68,16 +159,17 @@ def test_the_alerts_that_people_route_and_silence_are_there() -> None:
 
 @pytest.mark.parametrize("expr", EXPRESSIONS)
 def test_every_metric_in_a_rule_exists(expr: str) -> None:
-    assert metric_names(expr) <= set(CATALOGUE) | FOREIGN_METRICS | recorded()
+    assert metric_names(expr) <= set(CATALOGUE) | FOREIGN_METRICS | recorded() | {SAMPLING}
 
 
 @pytest.mark.parametrize("found", [found for expr in EXPRESSIONS for found in matchers(expr)], ids=str)
 def test_every_label_in_a_rule_is_one_that_the_metric_has(found: Matcher) -> None:
     if found.metric in CATALOGUE:
         assert found.label in {*CATALOGUE[found.metric].labels, *SITE_LABELS}
-    elif found.metric == "up":
-        assert found.label == "job"
+    elif found.metric == "up" and found.label == "job":
         assert set(found.value.split("|")) <= jobs()
+    elif found.metric == "up":
+        assert found.label in SITE_LABELS
 
 
 def test_every_fault_state_and_outlet_in_a_rule_is_one_that_the_default_register_map_reads() -> None:
@@ -87,14 +179,39 @@ def test_every_fault_state_and_outlet_in_a_rule_is_one_that_the_default_register
         (found.metric, found.label, found.value)
         for expr in EXPRESSIONS
         for found in matchers(expr)
-        if found.metric.startswith("dispenser_") and found.operator == "="
+        if found.operator == "=" and found.metric in {metric for metric, _ in series}
     }
     assert asked
     assert asked <= known
 
 
-def test_all_pages_are_about_alerts_that_exist() -> None:
-    assert {page.stem for page in RUNBOOKS.glob("*.md")} - {"README"} == {alert.name for alert in ALERTS}
+@pytest.mark.parametrize("folder", [RUNBOOKS, *TRANSLATIONS], ids=lambda folder: folder.name)
+def test_all_pages_are_about_alerts_that_exist(folder: Path) -> None:
+    assert {page.stem for page in folder.glob("*.md")} - {"README"} == {alert.name for alert in ALERTS}
+
+
+@pytest.mark.parametrize("folder", [RUNBOOKS, *TRANSLATIONS], ids=lambda folder: folder.name)
+def test_every_link_between_pages_leads_to_a_page(folder: Path) -> None:
+    for page in folder.glob("*.md"):
+        for target in re.findall(r"\]\(([^):#]+\.md)", page.read_text(encoding="utf-8")):
+            assert (folder / target).is_file(), f"{page.name} leads to {target}"
+
+
+def test_every_limit_in_a_rule_is_one_that_people_can_set_and_the_other_way_round() -> None:
+    asked = {(found.metric, found.value) for expr in EXPRESSIONS for found in matchers(expr) if found.label == "limit"}
+    limits = shipped_limits()
+    known = {(DISPENSER_LIMIT, name) for name in limits.dispensers} | {
+        (CLUSTER_LIMIT, name) for name in limits.clusters
+    }
+    assert asked == known
+
+
+@pytest.mark.parametrize("folder", [RUNBOOKS, *TRANSLATIONS], ids=lambda folder: folder.name)
+def test_every_query_in_a_page_asks_for_what_there_is(folder: Path) -> None:
+    for page in folder.glob("*.md"):
+        for query in re.findall(r"^promtool query instant \S+ '(.*)'$", page.read_text(encoding="utf-8"), re.MULTILINE):
+            names = {name for name in metric_names(query) if name.startswith(OUR_PREFIXES) or ":" in name}
+            assert names <= set(CATALOGUE) | recorded() | {SAMPLING}, page.name
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
@@ -141,11 +258,25 @@ class TestEveryAlert:
         assert all(part.strip() for part in re.split(r"^## .+$", page, flags=re.MULTILINE)[1:])
         assert "```sh" in page.partition("## What to check")[2].partition("## What to do")[0]
 
+    @pytest.mark.parametrize("folder", TRANSLATIONS, ids=lambda folder: folder.name)
+    def test_has_the_same_page_in_the_other_language(self, alert: Alert, folder: Path) -> None:
+        ours, theirs = (
+            file.read_text(encoding="utf-8") for file in (RUNBOOKS / f"{alert.name}.md", folder / f"{alert.name}.md")
+        )
+        assert theirs.startswith(f"# {alert.name}\n")
+        assert re.findall(r"^## (.+)$", theirs, re.MULTILINE) == CHINESE_HEADINGS
+        assert all(part.strip() for part in re.split(r"^## .+$", theirs, flags=re.MULTILINE)[1:])
+        assert commands(theirs) == commands(ours)
+        severity, team = CHINESE[alert.labels["severity"]], CHINESE[alert.labels["team"]]
+        row = f"| [{alert.name}]({alert.name}.md) | {severity} | {team} |\n"
+        assert theirs.splitlines()[2].startswith(f"{severity}，對象：{team}。")
+        assert row in (folder / "README.md").read_text(encoding="utf-8")
+
     def test_leads_to_a_dashboard_that_exists(self, alert: Alert) -> None:
         url = alert.annotations["dashboard_url"]
         page, _, choice = url.removeprefix(DASHBOARD_BASE).partition("?")
         assert url.startswith(DASHBOARD_BASE)
-        assert page in {"tapwatch-fleet", "tapwatch-controlplane", "tapwatch-delivery"}
+        assert page in DASHBOARDS
         for pair in filter(None, choice.split("&")):
             assert re.fullmatch(r"var-(\w+)=\{\{ \$labels\.\1 \| urlquery \}\}", pair)
 

@@ -156,6 +156,98 @@ async def test_the_larger_thing_speaks_for_the_smaller(
     assert {labels["alertname"] for labels in silenced} == silent
 
 
+@pytest.mark.parametrize(
+    ("firing", "silent"),
+    [
+        pytest.param(
+            [
+                alert("ControlPlaneReplicaHung", cluster="campus", endpoint="https://a:6443", role="replica"),
+                alert("ControlPlaneReplicaDown", cluster="campus", endpoint="https://a:6443", role="replica"),
+                alert("ControlPlaneReplicaDown", cluster="campus", endpoint="https://b:6443", role="replica"),
+                alert("ControlPlaneWriteFailing", cluster="campus", endpoint="https://b:6443", role="replica"),
+                alert("ControlPlaneWriteFailing", cluster="campus", endpoint="https://c:6443", role="replica"),
+            ],
+            {("ControlPlaneReplicaDown", "https://a:6443"), ("ControlPlaneWriteFailing", "https://b:6443")},
+            id="a replica that hangs is not down besides, and one that is down need not say that writes fail",
+        ),
+        pytest.param(
+            [
+                alert("ControlPlaneAddressDown", cluster="campus", endpoint="https://api:6443", role="address"),
+                alert("ControlPlaneAddressDisagrees", cluster="campus", about="health"),
+                alert("ControlPlaneAddressBudgetBurnsFast", cluster="campus", objective="a"),
+                alert("ControlPlaneAddressBudgetBurnsFast", cluster="other", objective="a"),
+                alert("ControlPlaneAddressBudgetBurnsSlow", cluster="other", objective="a"),
+            ],
+            {
+                ("ControlPlaneAddressDisagrees", None),
+                ("ControlPlaneAddressBudgetBurnsFast", None),
+                ("ControlPlaneAddressBudgetBurnsSlow", None),
+            },
+            id="an address that is down speaks for its budget, a fast fire for a slow one",
+        ),
+        pytest.param(
+            [
+                alert("ControlPlaneEtcdNoLeader", cluster="campus"),
+                alert("ControlPlaneReadOnly", cluster="campus"),
+                alert("ControlPlaneLeaderStuck", cluster="campus", lease="kube-scheduler"),
+                alert("ControlPlaneLeaderStuck", cluster="other", lease="kube-scheduler"),
+                alert("ControlPlaneCertificateExpiring", cluster="campus", endpoint="https://a:6443"),
+            ],
+            {("ControlPlaneReadOnly", None), ("ControlPlaneLeaderStuck", None)},
+            id="etcd without a leader speaks for the writes that fail, and for no certificate",
+        ),
+        pytest.param(
+            [
+                alert("ControlPlaneNodesSilent", cluster="campus", node_zone="z1"),
+                alert("ControlPlaneNodeSilent", cluster="campus", node_zone="z1", node="n1"),
+                alert("ControlPlaneNodeNotReady", cluster="campus", node_zone="z1", node="n1"),
+                alert("ControlPlaneSystemPodNotReady", cluster="campus", node="n1", pod="p"),
+                alert("ControlPlaneSystemPodNotReady", cluster="campus", node="n2", pod="q"),
+            ],
+            {
+                ("ControlPlaneNodeSilent", None),
+                ("ControlPlaneNodeNotReady", None),
+                ("ControlPlaneSystemPodNotReady", None),
+            },
+            id="a zone silences its nodes, a node its pods",
+        ),
+        pytest.param(
+            [
+                alert("DispenserGrowthTemperature", outlet="hot", **PLACE),
+                alert("DispenserHotWaterTooCool", outlet="hot", **PLACE),
+                alert("DispenserColdWaterTooWarm", outlet="cold", **PLACE),
+                alert("DispenserMapMismatch", reason="identity", **PLACE),
+                alert("DispenserUnreachable", **PLACE),
+                alert("DispenserFilterWorn", stage="1", **PLACE),
+                alert("DispenserFilterOverdue", stage="1", **PLACE),
+                alert("DispenserFilterOverdue", stage="2", **PLACE),
+            ],
+            {("DispenserHotWaterTooCool", None), ("DispenserUnreachable", None), ("DispenserFilterOverdue", None)},
+            id="what says more about the same tank, filter or device is enough",
+        ),
+        pytest.param(
+            [
+                alert("DispenserProbesFailing", job="dispenser-exporter"),
+                alert("SiteUnreachable", site="main"),
+                alert("GatewayUnreachable", site="hospital", gateway="a:502"),
+                alert("DispenserLeak", fault="leak", **PLACE),
+            ],
+            {("GatewayUnreachable", None)},
+            id="exporters that fail speak for gateways, but neither for a site nor for a leak",
+        ),
+    ],
+)
+async def test_what_says_more_speaks_for_what_says_less(
+    alertmanager: Alertmanager, firing: list[Labels], silent: set[tuple[str, str | None]]
+) -> None:
+    """Names, with the endpoint where replicas differ; at most one of each pair is silenced."""
+    await alertmanager.post(firing)
+    silenced = await alertmanager.silenced(len(firing))
+    by_replica = {"ControlPlaneReplicaDown", "ControlPlaneWriteFailing"}
+    found = [(one["alertname"], one["endpoint"] if one["alertname"] in by_replica else None) for one in silenced]
+    assert sorted(found, key=str) == sorted(silent, key=str)
+
+
 @pytest.mark.parametrize(("worse", "lesser"), [("critical", "warning"), ("critical", "info"), ("warning", "info")])
 async def test_the_worse_word_about_one_thing_is_enough(alertmanager: Alertmanager, worse: str, lesser: str) -> None:
     thing = {"alertname": "Yours", "site": "main", "dispenser": "d"}

@@ -5,7 +5,20 @@ from dataclasses import replace
 from typing import Any
 
 from dashboards.grafana import to_json
-from dashboards.model import Dashboard, Panel, PanelKind, Query, Row, Step, Variable
+from dashboards.language import Language, Text
+from dashboards.model import (
+    Annotation,
+    Column,
+    Dashboard,
+    Link,
+    Number,
+    Panel,
+    PanelKind,
+    Query,
+    Row,
+    Step,
+    Variable,
+)
 
 STEPS = (Step(None, "green"), Step(1, "red"))
 
@@ -100,3 +113,80 @@ def test_values_are_shown_by_their_words() -> None:
 def test_bars_run_between_the_limits() -> None:
     defaults = only(replace(panel("a", "bargauge"), limits=(0, 1)))["fieldConfig"]["defaults"]
     assert (defaults["min"], defaults["max"]) == (0, 1)
+
+
+def test_a_link_keeps_time_and_data_source_and_takes_the_values_labels() -> None:
+    link = Link("Dispenser", "page", {"dispenser": "dispenser"}, kept=("site",))
+    (found,) = only(replace(panel("a"), links=[link]))["fieldConfig"]["defaults"]["links"]
+    assert found["url"] == (
+        "/d/page?${__url_time_range}&${datasource:queryparam}&${site:queryparam}"
+        "&var-dispenser=${__field.labels.dispenser}"
+    )
+
+
+def test_a_tables_link_stands_on_the_column_of_its_label() -> None:
+    link = Link("Dispenser", "page", {"dispenser": "dispenser"})
+    found = only(replace(panel("a", "table"), columns={"dispenser": "Which"}, links=[link]))
+    (override,) = found["fieldConfig"]["overrides"]
+    assert override["matcher"] == {"id": "byName", "options": "Which"}
+    assert override["properties"][0]["value"][0]["url"].endswith("&var-dispenser=${__data.fields.dispenser}")
+
+
+def test_a_column_has_only_the_links_that_are_about_it() -> None:
+    links = [Link("Dispenser", "one", {"dispenser": "dispenser"}), Link("Cluster", "two", {"cluster": "cluster"})]
+    columns = {"dispenser": "Which", "cluster": "Where"}
+    found = only(replace(panel("a", "table"), columns=columns, links=links))["fieldConfig"]["overrides"]
+    titles = {one["matcher"]["options"]: [link["title"] for link in one["properties"][0]["value"]] for one in found}
+    assert titles == {"Which": ["Dispenser"], "Where": ["Cluster"]}
+
+
+def test_a_table_of_several_queries_has_a_column_for_each_with_its_unit_and_colours() -> None:
+    columns = (Column("Hot", "celsius", STEPS), Column("Litres", "litre"))
+    queries = [Query("hot"), Query("litres")]
+    found = only(replace(panel("a", "table"), queries=queries, columns={"site": "Site"}, values=columns))
+    merge, organize = found["transformations"]
+    assert merge == {"id": "merge", "options": {}}
+    assert organize["options"]["renameByName"] == {"site": "Site", "Value #A": "Hot", "Value #B": "Litres"}
+    hot, litres = found["fieldConfig"]["overrides"]
+    assert hot["matcher"]["options"] == "Hot"
+    assert {one["id"] for one in hot["properties"]} == {
+        "unit",
+        "thresholds",
+        "custom.displayMode",
+        "custom.cellOptions",
+    }
+    assert [one["value"] for one in litres["properties"]] == ["litre"]
+
+
+def test_each_language_has_its_words_its_name_and_a_way_to_the_other() -> None:
+    dashboard = Dashboard("uid", Text("Fleet", "總覽"), "What for.", (), (), [Row("Row", [panel("a")])])
+    english, chinese = (json.loads(to_json(dashboard, language)) for language in Language)
+    assert (english["uid"], english["title"], english["tags"]) == ("uid", "Fleet", ["tapwatch"])
+    assert (chinese["uid"], chinese["title"], chinese["tags"]) == ("uid-zh-tw", "總覽", ["tapwatch-zh-tw"])
+    assert english["links"][1]["url"] == "/d/uid-zh-tw"
+    assert chinese["links"][1]["url"] == "/d/uid"
+
+
+def test_an_annotation_asks_the_chosen_data_source() -> None:
+    mark = Annotation("Alerts", "ALERTS", "{{alertname}}", "{{site}}", "red")
+    dashboard = Dashboard("uid", "Title", "What for.", (), (), [Row("Row", [panel("a")])], annotations=[mark])
+    (found,) = json.loads(to_json(dashboard))["annotations"]["list"]
+    assert (found["name"], found["expr"], found["enable"]) == ("Alerts", "ALERTS", True)
+    assert (found["titleFormat"], found["textFormat"]) == ("{{alertname}}", "{{site}}")
+    assert found["datasource"]["uid"] == "${datasource}"
+
+
+def test_a_row_is_repeated_for_each_value_of_a_choice() -> None:
+    row, _ = rendered(Row("Floors of $site", [panel("a")], repeat="site"))["panels"]
+    assert row["repeat"] == "site"
+
+
+def test_a_number_is_typed_at_the_top() -> None:
+    dashboard = Dashboard("uid", "Title", "What for.", (), [Number("price", "Price", 3.5)], [Row("Row", [panel("a")])])
+    found = json.loads(to_json(dashboard))["templating"]["list"][1]
+    assert (found["type"], found["name"], found["query"]) == ("textbox", "price", "3.5")
+
+
+def test_tiles_are_stats_with_their_names() -> None:
+    found = only(panel("a", "tiles"))
+    assert (found["type"], found["options"]["textMode"]) == ("stat", "value_and_name")

@@ -1,0 +1,1 @@
+"""Dashboards: their queries on a real Prometheus with history, and their way into Grafana."""

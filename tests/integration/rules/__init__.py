@@ -1,0 +1,1 @@
+"""The shipped rules in a real Prometheus."""
