@@ -28,6 +28,7 @@ def main() -> None:
 def up(nodes: int, pods: int) -> None:
     """Bring it up, print where it is, and keep it until Ctrl-C. Needs root."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job does not have
     started = time.monotonic()
     with ExitStack() as running:
         try:
