@@ -207,6 +207,13 @@ def test_every_limit_in_a_rule_is_one_that_people_can_set_and_the_other_way_roun
 
 
 @pytest.mark.parametrize("folder", [RUNBOOKS, *TRANSLATIONS], ids=lambda folder: folder.name)
+def test_no_command_in_a_page_is_torn_into_items_of_a_list(folder: Path) -> None:
+    for page in folder.glob("*.md"):
+        for item in re.split(r"^- ", page.read_text(encoding="utf-8"), flags=re.MULTILINE):
+            assert item.count("`") % 2 == 0, f"{page.name}: {item.splitlines()[0]}"
+
+
+@pytest.mark.parametrize("folder", [RUNBOOKS, *TRANSLATIONS], ids=lambda folder: folder.name)
 def test_every_query_in_a_page_asks_for_what_there_is(folder: Path) -> None:
     for page in folder.glob("*.md"):
         for query in re.findall(r"^promtool query instant \S+ '(.*)'$", page.read_text(encoding="utf-8"), re.MULTILINE):
