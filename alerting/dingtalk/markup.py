@@ -18,7 +18,7 @@ _IN_PLACE = re.compile(
     re.VERBOSE,
 )
 _CONTROL = frozenset({"Cc", "Cf", "Cs", "Co"})  # Unicode's categories: control, format (as right-to-left), surrogates
-_MOBILE = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)")
+_MOBILE = re.compile(r"(?:(?<!\d)|(?<=%[0-9A-Fa-f]{2}))(?:86)?1[3-9]\d{9}(?!\d)")  # in a link after %22, too
 _URL_SAFE = ":/?#[]!$&+,;=%~-._"
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from alerting.dingtalk.markup import harmless, shorten, web_address
+from alerting.dingtalk.markup import harmless, shorten, web_address, without_mobiles
 
 EAGER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 """A renderer that takes all that one might take."""
@@ -106,3 +106,9 @@ def test_an_address_cannot_end_early(path: str) -> None:
 def test_the_addresses_of_dashboards_survive() -> None:
     url = "http://[::1]:3000/d/fleet?var-site=main%20campus&var-dispenser=lib#a"
     assert web_address(url, 100) == url
+
+
+@pytest.mark.parametrize("text", ["call 13800000000", "+8613800000000.", "filter=%2213800000000%22", "@13800000000 "])
+def test_a_mobile_number_is_masked_wherever_it_stands(text: str) -> None:
+    assert "138" not in without_mobiles(text)
+    assert without_mobiles("1790000000 9138000000001 13800000000123") == "1790000000 9138000000001 13800000000123"
