@@ -1,11 +1,30 @@
 """What holds for every test."""
 
+import logging
 import os
-from collections.abc import Generator
+import signal
+from collections.abc import Generator, Iterator
 
 import pytest
+import structlog
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def pytest_configure() -> None:
+    """A shell's background job ignores Ctrl-C, and so would the processes that tests interrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_its_own() -> Iterator[None]:
+    """What a test configures is not the next one's, whose output goes elsewhere."""
+    handlers, was_configured = list(logging.root.handlers), structlog.is_configured()
+    yield
+    for handler in set(logging.root.handlers) - set(handlers):
+        logging.root.removeHandler(handler)
+    if not was_configured:
+        structlog.reset_defaults()
 
 
 @pytest.hookimpl(wrapper=True)
