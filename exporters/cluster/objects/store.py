@@ -1,5 +1,6 @@
 """Objects of one kind as they were seen last, cut down to what is wanted."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -12,7 +13,7 @@ ObjectKey = tuple[str, str]
 Row = TypeVar("Row")
 
 
-class Store(Generic[Object, Row]):
+class Store(ABC, Generic[Object, Row]):
     """Rows by namespace and name. Of each object a subclass says what to keep, in `read`."""
 
     def __init__(self) -> None:
@@ -53,9 +54,9 @@ class Store(Generic[Object, Row]):
         self._unseen = set()
         self.complete = True
 
+    @abstractmethod
     def read(self, one: Object, before: Row | None) -> Row:
         """What to keep of an object, which was `before`."""
-        raise NotImplementedError
 
     def gone(self, row: Row) -> None:
         """An object was deleted."""
