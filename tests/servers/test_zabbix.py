@@ -13,9 +13,7 @@ import pytest
 from tests.integration.zabbix.stage import until
 from tests.servers.confined import confined
 from tests.servers.debianroot import Packages, unpack
-from tests.servers.zabbix import NEEDS_ROOT, ZABBIX_7_0, Zabbix, ensure
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason=NEEDS_ROOT)
+from tests.servers.zabbix import ZABBIX_7_0, Zabbix, ensure
 
 SERVE = """
 import sys, time
