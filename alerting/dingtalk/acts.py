@@ -17,7 +17,6 @@ from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.markup import harmless
 from alerting.dingtalk.notice import Notice, write_notice
 from alerting.dingtalk.pages import page
-from alerting.dingtalk.payload import Alert
 from alerting.dingtalk.people import People
 from alerting.dingtalk.reception import Reception
 from alerting.dingtalk.settings import Language
@@ -25,6 +24,7 @@ from alerting.dingtalk.store import incident
 from alerting.dingtalk.store.database import Database
 from alerting.dingtalk.store.incident import Incident
 from alerting.dingtalk.view import local_time
+from alerting.payload import Alert
 from tapwatch.errors import PollError, StoreError
 
 log = structlog.get_logger()

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 from pydantic import TypeAdapter, ValidationError
 
-from alerting.dingtalk.payload import Alert
+from alerting.payload import Alert, silence_of
 from tapwatch.errors import PollError, PollReason
 
 TIMEOUT = aiohttp.ClientTimeout(5)
@@ -56,15 +56,7 @@ async def silence(
 
     `period` is from when to when, `words` are the person and the comment. Raises PollError.
     """
-    body = {
-        "matchers": [
-            {"name": name, "value": value, "isRegex": False, "isEqual": True} for name, value in matchers.items()
-        ],
-        "startsAt": period[0].isoformat(),
-        "endsAt": period[1].isoformat(),
-        "createdBy": words[0],
-        "comment": words[1],
-    }
+    body = silence_of(matchers, period, words)
     failure = PollError(PollReason.CONNECT, "no Alertmanager is in the settings")
     for url in urls:
         try:

@@ -7,10 +7,10 @@ from alerting.dingtalk.buttons import Signer
 from alerting.dingtalk.charts import NOTHING, Charts
 from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.message import Extras, Mention
-from alerting.dingtalk.payload import Alert, Notification
 from alerting.dingtalk.people import NOBODY, People, Team
 from alerting.dingtalk.plan import Batch
 from alerting.dingtalk.rota import rung
+from alerting.payload import Alert, Notification
 
 
 class Attendance:

@@ -28,7 +28,6 @@ from alerting.dingtalk.message import Reader
 from alerting.dingtalk.metrics import BridgeMetrics, OutboxMetrics, ReconcilerMetrics, WatchdogMetrics
 from alerting.dingtalk.outbox import Outbox
 from alerting.dingtalk.outlet import CallMeter, Outlet
-from alerting.dingtalk.payload import parse_notification
 from alerting.dingtalk.reception import Reception
 from alerting.dingtalk.reconcile import Reconciler
 from alerting.dingtalk.records import RobotState
@@ -38,6 +37,7 @@ from alerting.dingtalk.store import picture
 from alerting.dingtalk.store.database import Database
 from alerting.dingtalk.templating import Templates
 from alerting.dingtalk.watchdog import Watch
+from alerting.payload import parse_notification
 from tapwatch.errors import StoreError
 from tapwatch.web import Service, own_registry
 

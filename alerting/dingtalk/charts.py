@@ -14,12 +14,12 @@ import structlog
 from alerting.dingtalk.chart import Picture, draw, prepare
 from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.expression import read_expression
-from alerting.dingtalk.payload import Alert, Notification
 from alerting.dingtalk.prometheus import Line, query_range
 from alerting.dingtalk.settings import PictureSettings
 from alerting.dingtalk.store import picture
 from alerting.dingtalk.store.database import Database
 from alerting.dingtalk.view import thing_of
+from alerting.payload import Alert, Notification
 from tapwatch.errors import PollError, StoreError
 
 log = structlog.get_logger()

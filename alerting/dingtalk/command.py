@@ -10,12 +10,12 @@ import click
 from alerting.dingtalk import samples
 from alerting.dingtalk.bridge import Bridge
 from alerting.dingtalk.files import load_all
-from alerting.dingtalk.payload import parse_notification
 from alerting.dingtalk.preview import preview, write_page
 from alerting.dingtalk.settings import BridgeSettings, load_settings
 from alerting.dingtalk.standin.server import StandIn
 from alerting.dingtalk.store import records
 from alerting.dingtalk.store.database import Database
+from alerting.payload import parse_notification
 from tapwatch import log
 from tapwatch.errors import TapwatchError
 from tapwatch.log import LogFormat

@@ -9,7 +9,7 @@ import structlog
 from alerting.dingtalk.ledger import Entry
 from alerting.dingtalk.message import BODY_BYTES, LEAST_BODY_BYTES, NOTHING_MORE, Extras, Form, Message, Style, write
 from alerting.dingtalk.outlet import Outlet
-from alerting.dingtalk.payload import Notification
+from alerting.payload import Notification
 from tapwatch.errors import DeliveryError, DeliveryReason
 
 log = structlog.get_logger()

@@ -19,8 +19,8 @@ from alerting.dingtalk.message import (
     most_that_fit,
     with_keyword,
 )
-from alerting.dingtalk.payload import Alert, Notification
 from alerting.dingtalk.view import Room, thing_of, view
+from alerting.payload import Alert, Notification
 
 _THINGS = 5
 """Named of one kind; the rest is counted."""

@@ -7,7 +7,7 @@ from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.delivery import FAIL_OVER, Delivery
 from alerting.dingtalk.ledger import Entry, Ledger
 from alerting.dingtalk.message import NOTHING_MORE, Extras
-from alerting.dingtalk.payload import Notification
+from alerting.payload import Notification
 from tapwatch.errors import DeliveryError, DeliveryReason
 
 Ring = Callable[[Iterable[tuple[Notification, int]]], Extras]

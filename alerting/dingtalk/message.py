@@ -10,10 +10,10 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from alerting.dingtalk.markup import web_address
-from alerting.dingtalk.payload import Alert, Notification
 from alerting.dingtalk.settings import Language, RobotSettings
 from alerting.dingtalk.templating import BUILT_IN, Templates
 from alerting.dingtalk.view import Room, view
+from alerting.payload import Alert, Notification
 
 BODY_BYTES = 20_000
 """DingTalk's limit for the whole request body."""

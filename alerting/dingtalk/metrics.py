@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry
 
-from alerting.dingtalk.payload import SEVERITIES, Notification
 from alerting.dingtalk.store.dispatch import Delivered
 from alerting.dingtalk.store.upkeep import Length
+from alerting.payload import SEVERITIES, Notification
 from tapwatch import catalogue
 from tapwatch.errors import DeliveryReason
 from tapwatch.instruments import counter, gauge, histogram

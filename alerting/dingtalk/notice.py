@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from alerting.dingtalk.payload import VERSION, Alert, Notification
 from alerting.dingtalk.settings import Language
 from alerting.dingtalk.templating import BUILT_IN
+from alerting.payload import VERSION, Alert, Notification
 
 
 @dataclass(frozen=True)

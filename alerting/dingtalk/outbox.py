@@ -18,13 +18,13 @@ from alerting.dingtalk.direct import DirectDelivery
 from alerting.dingtalk.ledger import Entry, seed_of
 from alerting.dingtalk.metrics import BridgeMetrics, OutboxMetrics
 from alerting.dingtalk.outlet import Outlet
-from alerting.dingtalk.payload import Notification
 from alerting.dingtalk.sender import Attend, Reports, Sender, Sending
 from alerting.dingtalk.settings import BridgeSettings
 from alerting.dingtalk.store import intake, line, upkeep
 from alerting.dingtalk.store.database import Database
 from alerting.dingtalk.store.dispatch import Delivered
 from alerting.dingtalk.store.intake import Receipt
+from alerting.payload import Notification
 from tapwatch.errors import DeliveryError, StoreError
 
 log = structlog.get_logger()

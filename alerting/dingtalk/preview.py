@@ -12,11 +12,11 @@ from alerting.dingtalk.delivery import MOST_MESSAGES
 from alerting.dingtalk.draft import first_style
 from alerting.dingtalk.message import ANY_ID, BODY_BYTES, Extras, Form, Mention, Message, Reader, write
 from alerting.dingtalk.pages import render
-from alerting.dingtalk.payload import Notification
 from alerting.dingtalk.people import People
 from alerting.dingtalk.rota import rung
 from alerting.dingtalk.settings import BridgeSettings, RobotSettings
 from alerting.dingtalk.templating import Templates
+from alerting.payload import Notification
 
 # The part of markdown that DingTalk shows.
 _MARKDOWN = MarkdownIt("zero", {"html": False, "breaks": True}).enable(

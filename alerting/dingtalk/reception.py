@@ -8,8 +8,8 @@ from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.direct import DirectDelivery
 from alerting.dingtalk.metrics import BridgeMetrics
 from alerting.dingtalk.outbox import Outbox
-from alerting.dingtalk.payload import Notification
 from alerting.dingtalk.settings import Language
+from alerting.payload import Notification
 from tapwatch.errors import DeliveryError, StoreError
 
 log = structlog.get_logger()

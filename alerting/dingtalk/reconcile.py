@@ -12,10 +12,10 @@ from alerting.dingtalk.alertmanager import active_alerts
 from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.metrics import ReconcilerMetrics
 from alerting.dingtalk.notice import undelivered
-from alerting.dingtalk.payload import Alert
 from alerting.dingtalk.reception import Reception
 from alerting.dingtalk.settings import ReconcileSettings
 from alerting.dingtalk.store import upkeep
+from alerting.payload import Alert
 from tapwatch.errors import PollError, StoreError
 
 log = structlog.get_logger()

@@ -13,11 +13,11 @@ from alerting.dingtalk.errcode import advice_for
 from alerting.dingtalk.markup import without_mobiles
 from alerting.dingtalk.metrics import DELIVERED
 from alerting.dingtalk.pages import page
-from alerting.dingtalk.payload import Alert
 from alerting.dingtalk.store import records
 from alerting.dingtalk.store.database import Database
 from alerting.dingtalk.store.records import AT_ONCE, AnyRow, Search
 from alerting.dingtalk.store.schema import NotificationState
+from alerting.payload import Alert
 from tapwatch.errors import DeliveryReason, StoreError
 
 _LARGEST_NUMBER = 2**62

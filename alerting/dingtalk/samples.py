@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alerting.dingtalk.payload import Notification
+from alerting.payload import Notification
 
 _STORM = 60
 

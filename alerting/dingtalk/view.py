@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.dingtalk.expression import read_expression
 from alerting.dingtalk.markup import harmless, web_address
-from alerting.dingtalk.payload import Alert
+from alerting.payload import Alert
 
 _PLACE_LABELS = ("site", "building", "cluster")
 _THING_LABELS = ("dispenser", "endpoint", "gateway", "robot", "instance")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 import aiohttp
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from alerting.payload import silence_of
 from tapwatch.errors import DeliveryError, DeliveryReason
 
 CHUNK = 500
@@ -108,14 +109,8 @@ class Alertmanager:
     async def silence(self, labels: Mapping[str, str], seconds: float, person: str, comment: str) -> None:
         """Silence the alerts with these labels from now on. Raises DeliveryError."""
         now = datetime.now(UTC)
-        matchers = [
-            {"name": name, "value": value, "isRegex": False, "isEqual": True} for name, value in sorted(labels.items())
-        ]
-        ends = now + timedelta(seconds=seconds)
-        period = {"startsAt": now.isoformat(), "endsAt": ends.isoformat()}
-        await self._first(
-            "POST", "/api/v2/silences", {"matchers": matchers, **period, "createdBy": person, "comment": comment}
-        )
+        body = silence_of(labels, (now, now + timedelta(seconds=seconds)), (person, comment))
+        await self._first("POST", "/api/v2/silences", body)
 
     async def expire(self, silence_id: str) -> None:
         """End a silence. Raises DeliveryError."""

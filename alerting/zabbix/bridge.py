@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from alerting.dingtalk.payload import Alert, Notification, parse_notification
+from alerting.payload import Alert, Notification, parse_notification
 from alerting.zabbix.delivery import News
 from alerting.zabbix.discovery import row
 from alerting.zabbix.engine import Engine

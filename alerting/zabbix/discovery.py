@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 
-from alerting.dingtalk.payload import Alert
+from alerting.payload import Alert
 from alerting.zabbix.settings import Severities
 from alerting.zabbix.spelling import item_key_parameter, one_line, plain, web_url
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry
 
-from alerting.dingtalk.payload import Alert
+from alerting.payload import Alert
 from tapwatch import catalogue
 from tapwatch.errors import DeliveryReason
 from tapwatch.instruments import counter, gauge, histogram

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Hashable, Mapping
 
-from alerting.dingtalk.payload import Alert
+from alerting.payload import Alert
 from alerting.zabbix.alertmanager import ActiveAlert
 from alerting.zabbix.forward import SOURCE_LABEL
 

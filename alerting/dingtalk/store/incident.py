@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from alerting.dingtalk.payload import Notification
 from alerting.dingtalk.store.schema import deeds, incidents, notifications
+from alerting.payload import Notification
 
 
 @dataclass(frozen=True)

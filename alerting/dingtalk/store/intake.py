@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from alerting.dingtalk.ledger import KEEP_SECONDS, SAME_NEWS_SECONDS
-from alerting.dingtalk.payload import Notification
 from alerting.dingtalk.store import incident
 from alerting.dingtalk.store.incident import Incident
 from alerting.dingtalk.store.schema import NotificationState, alerts, notifications
+from alerting.payload import Notification
 
 _Latest = Row[int, str, int, str, float, float | None]
 

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select, up
 from sqlalchemy.exc import IntegrityError
 
 from alerting.dingtalk.ledger import Entry, seed_of
-from alerting.dingtalk.payload import Notification
 from alerting.dingtalk.settings import RateLimit
 from alerting.dingtalk.store.schema import NotificationState, alerts, calls, notifications, robots
+from alerting.payload import Notification
 
 MOST_IN_LINE = 250
 """Notifications that are looked at together; the rest of a longer line waits for these."""

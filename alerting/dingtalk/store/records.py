@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select
 
-from alerting.dingtalk.payload import Notification
 from alerting.dingtalk.store import intake
 from alerting.dingtalk.store.schema import alerts, messages, notifications
+from alerting.payload import Notification
 
 AT_ONCE = 50
 """Notifications on a page."""

@@ -4,7 +4,7 @@ import json
 from zoneinfo import ZoneInfo
 
 from alerting.dingtalk.message import Form, Message, Reader, Style, write
-from alerting.dingtalk.payload import parse_notification
+from alerting.payload import parse_notification
 from tests.notifications import alert, body
 
 

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from alerting.dingtalk.payload import Alert
+from alerting.payload import Alert
 from alerting.zabbix.discovery import alert_key, document, row
 from alerting.zabbix.provision import account, template
 from alerting.zabbix.settings import Severities

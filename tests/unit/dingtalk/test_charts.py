@@ -2,8 +2,8 @@
 
 from alerting.dingtalk.chart import Picture, draw, prepare
 from alerting.dingtalk.charts import MOST_LINES, concerned, values_now
-from alerting.dingtalk.payload import Alert
 from alerting.dingtalk.prometheus import Line
+from alerting.payload import Alert
 from tests.notifications import alert
 
 EXPRESSION = "up"

@@ -22,8 +22,8 @@ from alerting.dingtalk.message import (
     Style,
     write,
 )
-from alerting.dingtalk.payload import parse_notification
 from alerting.dingtalk.settings import Language
+from alerting.payload import parse_notification
 from tests.notifications import alert, body
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.dingtalk.payload import parse_notification
+from alerting.payload import parse_notification
 from tests.notifications import alert, body, payload
 
 

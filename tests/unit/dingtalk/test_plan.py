@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.dingtalk.payload import Notification
 from alerting.dingtalk.plan import Batch, Pause, plan
 from alerting.dingtalk.settings import RateLimit
 from alerting.dingtalk.store.line import Allowance, Waiting
+from alerting.payload import Notification
 from tests.notifications import alert, payload
 
 NOW = 1_000_000.0

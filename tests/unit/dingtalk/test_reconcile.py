@@ -1,7 +1,7 @@
 """Which alerts should have been delivered and were not."""
 
-from alerting.dingtalk.payload import Alert
 from alerting.dingtalk.reconcile import Sightings
+from alerting.payload import Alert
 from tests.notifications import alert
 
 FIRED = 1_795_257_060.0  # 2026-11-21T10:31:00Z

@@ -1,4 +1,4 @@
-"""Alertmanager's webhook payload, version 4: what a notification says."""
+"""What Alertmanager posts (webhook payload, version 4) and takes: notifications, alerts and silences."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -98,3 +98,23 @@ def parse_notification(body: bytes) -> Notification:
     if not notification.alerts:
         raise ValueError("the notification holds no alerts")
     return notification
+
+
+def silence_of(
+    labels: Mapping[str, str], period: tuple[datetime, datetime], words: tuple[str, str]
+) -> dict[str, object]:
+    """A silence of the alerts with exactly these labels, for Alertmanager's API v2.
+
+    `period` is from when to when, `words` are the person and the comment.
+    """
+    starts, ends = period
+    person, comment = words
+    return {
+        "matchers": [
+            {"name": name, "value": value, "isRegex": False, "isEqual": True} for name, value in sorted(labels.items())
+        ],
+        "startsAt": starts.isoformat(),
+        "endsAt": ends.isoformat(),
+        "createdBy": person,
+        "comment": comment,
+    }
