@@ -8,9 +8,8 @@ from pathlib import Path
 import aiohttp
 import yaml
 
-from demo.child import Child
-from demo.servers import locate
 from tapwatch.web import free_port
+from tests.servers.alertmanager import ALONE, running_alertmanager
 
 PATIENCE_SECONDS = 30
 QUICK = {"group_wait": "0s", "group_interval": "1s"}
@@ -29,7 +28,7 @@ async def alertmanager(
     route: Mapping[str, object] | None = None,
     receivers: Sequence[Mapping[str, object]] = (),
     port: int | None = None,
-    peers: Sequence[str] = (),
+    cluster: Sequence[str] = ALONE,
 ) -> AsyncIterator[str]:
     """Its URL; routes everything to robot `ops` without waiting, unless told otherwise."""
     ops = {"receiver": "ops", "group_by": ["alertname"], "group_wait": "0s", "group_interval": "5s"}
@@ -37,23 +36,8 @@ async def alertmanager(
         "route": ops | dict(route or {}),
         "receivers": [receiver("ops", f"{bridge_url}/dingtalk/ops"), *receivers],
     }
-    port = port or free_port()
-    file = folder / f"alertmanager-{port}.yaml"
-    file.write_text(yaml.safe_dump(config), encoding="utf-8")
-    url = f"http://127.0.0.1:{port}"
-    command: list[str | Path] = [
-        locate("alertmanager"),
-        f"--config.file={file}",
-        f"--storage.path={folder}/data-{port}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        *(peers or ["--cluster.listen-address="]),
-    ]
-    child = await Child.start("alertmanager", command, folder / f"alertmanager-{port}.log")
-    try:
-        await child.wait_ready(f"{url}/-/ready", PATIENCE_SECONDS)
+    async with running_alertmanager(folder, yaml.safe_dump(config), port=port, cluster=cluster) as url:
         yield url
-    finally:
-        await child.stop()
 
 
 @asynccontextmanager
@@ -67,7 +51,7 @@ async def alertmanager_pair(
         for own in gossip:
             peers = [f"--cluster.listen-address={own}", *(f"--cluster.peer={one}" for one in gossip if one != own)]
             peers.append("--cluster.settle-timeout=2s")
-            urls.append(await stack.enter_async_context(alertmanager(folder, bridge_url, route=route, peers=peers)))
+            urls.append(await stack.enter_async_context(alertmanager(folder, bridge_url, route=route, cluster=peers)))
         yield urls
 
 

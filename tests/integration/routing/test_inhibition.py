@@ -8,10 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from demo.child import Child
-from demo.servers import locate
 from tapwatch.web import free_port
 from tests.contract.rules.shipped import ROUTING, alerts
+from tests.servers.alertmanager import running_alertmanager
 
 Labels = Mapping[str, str]
 RULE_LABELS = {alert.name: alert.labels for alert in alerts()}
@@ -53,23 +52,12 @@ class Alertmanager:
 @pytest.fixture
 async def alertmanager(tmp_path: Path) -> AsyncIterator[Alertmanager]:
     """With the shipped file, but that nothing listens where the bridge would be."""
-    port, nobody = free_port(), free_port()
-    config = tmp_path / "alertmanager.yaml"
-    config.write_text(ROUTING.read_text(encoding="utf-8").replace(":9804/", f":{nobody}/"), encoding="utf-8")
-    command: list[str | Path] = [
-        locate("alertmanager"),
-        f"--config.file={config}",
-        f"--storage.path={tmp_path}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
-    ]
-    child = await Child.start("alertmanager", command, tmp_path / "alertmanager.log")
-    try:
-        await child.wait_ready(f"http://127.0.0.1:{port}/-/ready", 30)
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session:
-            yield Alertmanager(f"http://127.0.0.1:{port}", session)
-    finally:
-        await child.stop()
+    settings = ROUTING.read_text(encoding="utf-8").replace(":9804/", f":{free_port()}/")
+    async with (
+        running_alertmanager(tmp_path, settings) as url,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session,
+    ):
+        yield Alertmanager(url, session)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,8 @@ from typing import Any
 import aiohttp
 import yaml
 
-from demo.child import Child
-from demo.servers import locate
-from tapwatch.web import free_port
 from tests.processes import Running, run_to_end, running
+from tests.servers.alertmanager import running_alertmanager
 from tests.servers.zabbix import Release, Zabbix
 
 WAIT_SECONDS = 60.0
@@ -134,23 +132,8 @@ async def alertmanager(folder: Path, webhook: str, **route: str) -> AsyncIterato
         "route": {"receiver": "zabbix", "group_by": ["alertname"], **times},
         "receivers": [{"name": "zabbix", "webhook_configs": [{"url": webhook}]}],
     }
-    port = free_port()
-    file = folder / f"alertmanager-{port}.yaml"
-    file.write_text(yaml.safe_dump(config), encoding="utf-8")
-    url = f"http://127.0.0.1:{port}"
-    command: list[str | Path] = [
-        locate("alertmanager"),
-        f"--config.file={file}",
-        f"--storage.path={folder}/alertmanager-{port}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
-    ]
-    child = await Child.start("alertmanager", command, folder / f"alertmanager-{port}.log")
-    try:
-        await child.wait_ready(f"{url}/-/ready", WAIT_SECONDS)
+    async with running_alertmanager(folder, yaml.safe_dump(config)) as url:
         yield url
-    finally:
-        await child.stop()
 
 
 async def until(what: str, reached: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:  # noqa: ANN401 - whatever it gives
