@@ -1,28 +1,22 @@
 """What is remembered of a device: its speed, its silence, its holes, and what changes slowly."""
 
 import asyncio
-import ssl
 import time
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from exporters.dispenser.address import parse_address
 from exporters.dispenser.decode import Discarded
 from exporters.dispenser.device import Device, now
-from exporters.dispenser.line import Line, LineMetrics
 from exporters.dispenser.module import Module
 from exporters.dispenser.probe import Probe
 from exporters.dispenser.registermap import Place, Refresh, RegisterMap, Traits, Value
 from tapwatch.catalogue import DISPENSER_ERROR_CODE
 from tapwatch.errors import PollError, PollReason
 from tests.integration.dispenser.gateway import Behaviour, Gateway, Question, serving
-
-TLS = ssl.create_default_context()
+from tests.integration.dispenser.kept_line import line_to
 
 
 def value_at(number: int, refresh: Refresh = "always", exponent: int | None = None) -> Value:
@@ -33,15 +27,6 @@ def value_at(number: int, refresh: Refresh = "always", exponent: int | None = No
 
 def module_of(*values: Value, traits: Traits | None = None) -> Module:
     return Module(RegisterMap("test", "", "ABCD", None, values, traits or Traits()))
-
-
-@asynccontextmanager
-async def line_to(gateway: Gateway) -> AsyncIterator[Line]:
-    line = Line(parse_address(f"{gateway.address}/1").gateway, 1, TLS, LineMetrics(CollectorRegistry()))
-    try:
-        yield line
-    finally:
-        line.close()
 
 
 async def probe(device: Device, budget: float = 5, *, has_neighbours: bool = False) -> Probe:

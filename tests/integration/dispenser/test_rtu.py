@@ -1,26 +1,20 @@
 """RTU framing, where nothing but unit, function and length tells whose answer an answer is."""
 
 import asyncio
-import ssl
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from exporters.dispenser.address import parse_address
 from exporters.dispenser.device import Device
 from exporters.dispenser.framing import Question, RtuFraming
-from exporters.dispenser.line import Line, LineMetrics, Terms, Turn
+from exporters.dispenser.line import Line, Terms, Turn
 from exporters.dispenser.module import Module
 from exporters.dispenser.registermap import Place, RegisterMap, Traits, Value
 from tapwatch.catalogue import DISPENSER_ERROR_CODE
 from tapwatch.errors import PollError, PollReason
-from tests.integration.dispenser.rtu import Actions, Asked, RtuGateway, serving_rtu
-
-TLS = ssl.create_default_context()
+from tests.integration.dispenser.kept_line import line_to
+from tests.integration.dispenser.rtu import Actions, Asked, serving_rtu
 
 
 def module_at(*starts: int, size: int = 4) -> Module:
@@ -31,15 +25,6 @@ def module_at(*starts: int, size: int = 4) -> Module:
         for offset in range(size)
     )
     return Module(RegisterMap("test", "", "ABCD", None, values, Traits()))
-
-
-@asynccontextmanager
-async def line_to(gateway: RtuGateway) -> AsyncIterator[Line]:
-    line = Line(parse_address(f"{gateway.address}/1").gateway, 1, TLS, LineMetrics(CollectorRegistry()))
-    try:
-        yield line
-    finally:
-        line.close()
 
 
 async def values(line: Line, *starts: int, unit: int = 1, timeout: float = 0.3) -> list[float] | PollReason:  # noqa: ASYNC109 - as the exporter's
