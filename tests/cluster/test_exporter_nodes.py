@@ -18,6 +18,7 @@ pytestmark = pytest.mark.timeout(300)
 
 SMALL = Population("heartbeats", nodes=20, deployments=4, replicas=10, namespaces=2)
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+PODS = "/api/v1/namespaces/default/pods"
 SERVICES = "/api/v1/namespaces/default/services"
 EXPIRED, READY = catalogue.CONTROLPLANE_NODES_EXPIRED, {"condition": "Ready"}
 REPLICAS, REVISION = catalogue.CONTROLPLANE_WORKLOAD_REPLICAS, catalogue.CONTROLPLANE_WORKLOAD_REVISION
@@ -98,7 +99,7 @@ def test_nodes_whose_heartbeats_stop_are_expired(exporter: Exporter, kwok: Daemo
 
 @contextmanager
 def deployed(plane: HighlyAvailable, image: str, **pod: object) -> Iterator[None]:
-    """Three pods of a Deployment named web."""
+    """Three pods of a Deployment named web; they end while their nodes live, as those of dead ones stay for minutes."""
     labels = {"app": "web"}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": image}], **pod}}
     spec = {"replicas": 3, "selector": {"matchLabels": labels}, "template": template}
@@ -107,6 +108,7 @@ def deployed(plane: HighlyAvailable, image: str, **pod: object) -> Iterator[None
         yield
     finally:
         plane.entrance.ask("DELETE", f"{DEPLOYMENTS}/web")
+        assert comes_true(lambda: not plane.entrance.ask("GET", f"{PODS}?labelSelector=app%3Dweb").json()["items"], 60)
 
 
 def heartbeats(scrape: Scrape) -> list[float]:

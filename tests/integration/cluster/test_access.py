@@ -192,7 +192,7 @@ async def test_a_pods_access_lists_the_replicas(tmp_path: Path) -> None:
     with serving(say("200 OK", SLICES, "Content-Type: application/json"), server_context(AUTHORITY)) as server:
         await asyncio.to_thread(access.renew)
         assert len(await asyncio.to_thread(access.list_replicas, server.url, 2, 2)) == 3
-    assert "authorization: Bearer hunter2\r\n" in server.requests[0]
+    assert "\r\nauthorization: bearer hunter2\r\n" in server.requests[0].lower()
 
 
 @pytest.mark.parametrize("content", [None, "", "  \n"])
@@ -248,7 +248,7 @@ async def test_replicas_are_listed_ready_or_not(tmp_path: Path) -> None:
     url = URL(request.split()[1])
     assert url.path == "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
     assert dict(url.query) == {"labelSelector": "kubernetes.io/service-name=kubernetes"}
-    assert "authorization: Bearer hunter2\r\n" in request
+    assert "\r\nauthorization: bearer hunter2\r\n" in request.lower()
     assert f"User-Agent: tapwatch/{__version__}\r\n" in request
 
 
