@@ -107,8 +107,10 @@ class Reflector(Generic[Object]):
             await self._watch(url)
         except PollError as error:
             if isinstance(error, StatusError) and error.status == HTTPStatus.GONE:
-                self._version = None
-            self._failed(error)
+                self._version = None  # as documented, and no failure: the next step lists
+                log.info("watch.expired", resource=self.resource.name, namespace=self.resource.namespace)
+            else:
+                self._failed(error)
             await asyncio.sleep(self._pause * random.uniform(0.5, 1))  # noqa: S311 - so that clients do not come at once
             self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
         return _SHORTEST_PAUSE_SECONDS

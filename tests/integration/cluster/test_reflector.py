@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import trustme
+from structlog.testing import capture_logs
 from yarl import URL
 
 from exporters.cluster.access import Access
@@ -159,9 +160,11 @@ async def test_a_watch_that_breaks_off_goes_on_where_the_last_bookmark_was() -> 
 @pytest.mark.parametrize("gone", [answer(b"{}", "410 Gone"), events(("ERROR", GONE))], ids=["status", "event"])
 async def test_a_version_that_is_too_old_makes_it_list_again_and_lose_nothing(gone: bytes) -> None:
     again = page(90, thing("b", 2, 80))
-    async with reflecting(page(7, thing("a", 1, 3)), gone, again, None) as running:
-        await running.until(lambda: running.store.known == {"b": 2})
+    with capture_logs() as told:
+        async with reflecting(page(7, thing("a", 1, 3)), gone, again, None) as running:
+            await running.until(lambda: running.store.known == {"b": 2})
     assert running.reflector.status.lists == 2
+    assert [line["event"] for line in told] == ["watch.expired"]  # which is usual, and no failure
 
 
 async def test_a_list_that_breaks_off_between_pages_is_begun_again() -> None:
