@@ -2,12 +2,22 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 
-from tests.integration.dingtalk.alertmanager import PATIENCE_SECONDS, alertmanager, alertmanager_pair, raise_alert
+from alerting.dingtalk.bridge import Bridge
+from tapwatch.web import Address, Server
+from tapwatch.webconfig import WebGate
+from tests.integration.dingtalk.alertmanager import (
+    PATIENCE_SECONDS,
+    alertmanager,
+    alertmanager_pair,
+    raise_alert,
+)
 from tests.integration.dingtalk.channel import Channel, ledger, running_channel, until
 
 
@@ -33,6 +43,44 @@ async def test_an_alert_that_dingtalk_did_not_take_is_tried_again_until_it_does(
         await until(lambda: len(channel.accepted) == 1)
         await asyncio.sleep(1)
         assert len(channel.accepted) == 1
+
+
+async def test_a_bridge_that_asks_for_certificates_takes_news_from_the_alertmanager_that_shows_one(
+    tmp_path: Path,
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.crt"))
+    for name in ("localhost", "alertmanager"):
+        certificate = authority.issue_cert(name)
+        certificate.cert_chain_pems[0].write_to_path(str(tmp_path / f"{name}.crt"))
+        certificate.private_key_pem.write_to_path(str(tmp_path / f"{name}.key"))
+    (tmp_path / "web.yaml").write_text(
+        "tls_server_config: {cert_file: localhost.crt, key_file: localhost.key, client_ca_file: ca.crt, "
+        "client_auth_type: RequireAndVerifyClientCert}\n",
+        encoding="utf-8",
+    )
+    trust = {"ca_file": "ca.crt", "server_name": "localhost"}
+    shown = trust | {"cert_file": "alertmanager.crt", "key_file": "alertmanager.key"}
+    async with running_channel(tmp_path) as channel:
+        bridge = Server(Bridge(channel.settings).service, WebGate(tmp_path / "web.yaml"))
+        async with bridge.running(Address("127.0.0.1", 0)) as address:
+            url = f"https://{address}"
+            receivers = [_receiver_by_tls("known", url, shown), _receiver_by_tls("stranger", url, trust)]
+            routes = [{"receiver": "stranger", "continue": True}, {"receiver": "known"}]
+            async with alertmanager(tmp_path, url, route={"routes": routes}, receivers=receivers) as alertmanager_url:
+                await raise_alert(channel.session, alertmanager_url, "DispenserLeak")
+                await until(lambda: len(channel.accepted) == 1)
+                await raise_alert(channel.session, alertmanager_url, "DispenserLeak", resolved=True)
+                await until(lambda: len(channel.accepted) == 2)
+                async with channel.session.get(f"{alertmanager_url}/metrics") as answer:
+                    metrics = await answer.text()
+    refused = r'^alertmanager_notification_requests_failed_total{integration="webhook"\S* [1-9]'
+    assert re.search(refused, metrics, re.MULTILINE), "the stranger was let in"
+
+
+def _receiver_by_tls(name: str, url: str, tls: Mapping[str, str]) -> dict[str, object]:
+    webhook = {"url": f"{url}/dingtalk/ops", "send_resolved": True, "http_config": {"tls_config": tls}}
+    return {"name": name, "webhook_configs": [webhook]}
 
 
 async def test_what_came_while_dingtalk_was_down_arrives_when_it_is_back(tmp_path: Path) -> None:
