@@ -98,7 +98,9 @@ def write_serving(
     return authority.server(name, hosts, lifetime).write(folder, SERVING)
 
 
-def start_api_server(machine: Machine, serving: tuple[Path, Path], folder: Path, pki: Path) -> Replica:
+def start_api_server(
+    machine: Machine, serving: tuple[Path, Path], folder: Path, pki: Path, flags: Sequence[str] = ()
+) -> Replica:
     """It asks its own machine's etcd only, so that it fails with it and with nothing else."""
     command = [
         *server_command(machine.address, PORT, serving, pki),
@@ -118,12 +120,15 @@ def start_api_server(machine: Machine, serving: tuple[Path, Path], folder: Path,
         f"--kubelet-certificate-authority={pki / 'ca.crt'}",
         "--kubelet-preferred-address-types=InternalIP",
         "--enable-aggregator-routing=true",  # there is no kube-proxy to reach a Service's address through
+        *flags,
     ]
     daemon = machine.start("kube-apiserver", command, folder / "kube-apiserver.log")
     return Replica(machine.name, machine.address, PORT, admin_trust(pki), daemon)
 
 
-def start_controller_manager(machine: Machine, authority: Authority, folder: Path, pki: Path) -> Daemon:
+def start_controller_manager(
+    machine: Machine, authority: Authority, folder: Path, pki: Path, flags: Sequence[str] = ()
+) -> Daemon:
     """With every controller, and rights of its own for each."""
     more = [
         "--use-service-account-credentials",
@@ -131,6 +136,7 @@ def start_controller_manager(machine: Machine, authority: Authority, folder: Pat
         f"--root-ca-file={pki / 'ca.crt'}",
         f"--cluster-signing-cert-file={pki / 'ca.crt'}",
         f"--cluster-signing-key-file={pki / 'ca.key'}",
+        *flags,
     ]
     return _start_controllers("kube-controller-manager", machine, authority, folder, more)
 

@@ -28,7 +28,7 @@ from tests.cluster.master import (
     write_serving,
 )
 from tests.servers.accounts import Accounts
-from tests.servers.apiserver import Endpoint, admin_trust, wait_until_ready, write_pki
+from tests.servers.apiserver import SERVICE_ADDRESS, Endpoint, admin_trust, wait_until_ready, write_pki
 from tests.servers.certificates import Authority
 from tests.servers.controlplane import HOSTS
 from tests.servers.daemon import Daemon
@@ -44,6 +44,14 @@ FRESH = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
+class Flags:
+    """What servers are told beside what every control plane's are."""
+
+    api_server: tuple[str, ...] = ()
+    controller_manager: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class HighlyAvailable(Accounts):
     """The running control plane; `entrance` is the address that users use."""
 
@@ -53,7 +61,7 @@ class HighlyAvailable(Accounts):
 
     @classmethod
     @contextmanager
-    def start(cls, folder: Path) -> Iterator[Self]:
+    def start(cls, folder: Path, flags: Flags = Flags()) -> Iterator[Self]:
         """Everything ready, leaders elected; nothing is left after the block. Logs are in `folder`/NAME.
 
         Raises TapwatchError with the end of a server's log when it does not get ready.
@@ -66,7 +74,7 @@ class HighlyAvailable(Accounts):
             machines = [lan.add_machine(name, number) for number, name in enumerate(ZONES, 11)]
             write_etcd_pki(pki, machines)
             entrance = Endpoint("address", f"{lan.network}.10", PORT, admin_trust(pki))
-            masters = _start_masters(machines, entrance, authority, folder)
+            masters = _start_masters(machines, entrance, authority, folder, flags)
             balancer = _start_balancer(lan, entrance, masters, folder)
             plane = cls(folder, authority, admin, entrance, lan, masters, balancer)
             plane.settle()
@@ -137,7 +145,7 @@ def _write_front_proxy_pki(pki: Path) -> None:
 
 
 def _start_masters(
-    machines: Sequence[Machine], entrance: Endpoint, authority: Authority, folder: Path
+    machines: Sequence[Machine], entrance: Endpoint, authority: Authority, folder: Path, flags: Flags
 ) -> tuple[Master, ...]:
     """All at once; none is ready yet."""
     pki = folder / "pki"
@@ -145,10 +153,11 @@ def _start_masters(
     for machine in machines:
         own = folder / machine.name
         own.mkdir()
-        hosts = (machine.name, machine.address, entrance.address, *HOSTS)
+        hosts = (machine.name, machine.address, entrance.address, SERVICE_ADDRESS, *HOSTS)
         etcd = start_member(machine, machines, own, pki)
-        api = start_api_server(machine, write_serving(own, machine.name, hosts, authority), own, pki)
-        manager = start_controller_manager(machine, authority, own, pki)
+        serving = write_serving(own, machine.name, hosts, authority)
+        api = start_api_server(machine, serving, own, pki, flags.api_server)
+        manager = start_controller_manager(machine, authority, own, pki, flags.controller_manager)
         scheduler = start_scheduler(machine, authority, own)
         master = Master(machine, ZONES[machine.name], own, authority, hosts, etcd, api, manager, scheduler)
         masters.append(master)

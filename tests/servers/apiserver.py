@@ -16,6 +16,8 @@ from tests.servers.gotools import ensure
 
 READY_SECONDS = 90
 SERVICES = "10.96.0.0/16"
+SERVICE_ADDRESS = "10.96.0.1"
+"""The one of the Service `kubernetes`, by which pods ask API servers: always the range's first."""
 
 
 @dataclass(frozen=True)

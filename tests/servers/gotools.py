@@ -43,6 +43,10 @@ _KUBERNETES_VERSION = MappingProxyType(
 _PROMETHEUS_VERSION = MappingProxyType({"github.com/prometheus/common/version.Version": "{major}.{minor}.{patch}"})
 
 
+CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")
+"""What gives pods their networks, by the Container Network Interface."""
+
+
 @dataclass(frozen=True)
 class Tool:
     """One program and what its go.mod does not say."""
@@ -105,9 +109,24 @@ class Tool:
         return str(match[1])
 
 
+_CONTAINERD_VERSION = MappingProxyType(
+    {"github.com/containerd/containerd/v2/version.Version": "v{major}.{minor}.{patch}"}
+)
+
+
 def _kubernetes_tool(name: str, usual_seconds: int) -> Tool:
     """The seconds of all but the first, kube-apiserver, are those after it."""
     return Tool(name, usual_seconds, _KUBERNETES_VERSION, shared_module="kubernetes")
+
+
+def _containerd_tool(name: str, usual_seconds: int) -> Tool:
+    """With the one snapshotter that workers use; the seconds of all but the first, containerd, are those after it."""
+    tags = ("no_btrfs", "no_devmapper", "no_zfs")
+    return Tool(name, usual_seconds, _CONTAINERD_VERSION, tags, shared_module="containerd")
+
+
+def _cni_plugin(name: str) -> Tool:
+    return Tool(name, 5, shared_module="cni")
 
 
 TOOLS = {
@@ -119,6 +138,13 @@ TOOLS = {
         _kubernetes_tool("kube-controller-manager", 60),
         _kubernetes_tool("kube-scheduler", 20),
         _kubernetes_tool("kubectl", 20),
+        _kubernetes_tool("kubelet", 60),
+        _kubernetes_tool("kube-proxy", 20),
+        _containerd_tool("containerd", 100),
+        _containerd_tool("containerd-shim-runc-v2", 15),
+        _containerd_tool("ctr", 15),
+        *map(_cni_plugin, CNI_PLUGINS),
+        Tool("coredns", 120),
         Tool("kwok", 60),
         Tool("kube-state-metrics", 150, _PROMETHEUS_VERSION, for_tests=False),
         Tool("pint", 77, {"main.version": "{major}.{minor}.{patch}"}),

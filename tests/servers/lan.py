@@ -49,6 +49,16 @@ class Machine:
         """The cable works again."""
         _run([*_inside(self.switch), "ip", "link", "set", self.name, "master", "switch"])
 
+    def add_route(self, destination: str, via: str = "") -> None:
+        """It reaches the network `destination` through the machine with the address `via`, else directly."""
+        way = ("via", via) if via else ()
+        _run([*_inside(self.holder), "ip", "route", "replace", destination, *way, "dev", "eth0"])
+
+    def remove(self) -> None:
+        """Its name and its cable are gone at once; another may be added in its place."""
+        self.holder.kill()
+        _run([*_inside(self.switch), "ip", "link", "delete", self.name])
+
 
 @dataclass(frozen=True)
 class Lan:
@@ -92,12 +102,22 @@ class Lan:
         """Give this machine one more."""
         _run(["ip", "address", "add", f"{address}/24", "dev", self.cable])
 
+    def add_route(self, destination: str, via: str) -> None:
+        """From here the network `destination` is reached through the machine with the address `via`.
+
+        The route goes with the cable.
+        """
+        _run(["ip", "route", "replace", destination, "via", via, "dev", self.cable])
+
     def add_machine(self, name: str, number: int) -> Machine:
-        """NETWORK.NUMBER; its name has at most 15 characters."""
+        """NETWORK.NUMBER; its name has at most 15 characters.
+
+        Its hardware address follows from the number, so that one in another's place is found at once.
+        """
         holder = _held(name, self.folder, self.running)
         machine = Machine(name, f"{self.network}.{number}", holder, self.switch, self.running)
         inside = _inside(holder)
-        end = ("peer", "name", "eth0", "netns", str(holder.pid))
+        end = ("peer", "name", "eth0", "address", f"02:00:c6:12:00:{number:02x}", "netns", str(holder.pid))
         _run([*_inside(self.switch), "ip", "link", "add", name, "up", "type", "veth", *end])
         _run([*inside, "ip", "address", "add", f"{machine.address}/24", "dev", "eth0"])
         _run([*inside, "ip", "link", "set", "eth0", "up"])
@@ -127,6 +147,7 @@ def _cable(network: str) -> str:
 def _held(name: str, folder: Path, running: ExitStack) -> Daemon:
     """What holds a new network and host name, ready."""
     log = folder / f"{name}.log"
+    log.unlink(missing_ok=True)  # that of one whose place it takes says that it is up
     holder = Daemon(name, ["unshare", "--net", "--uts", "sh", "-c", _HOLDER, name], log)
     running.callback(holder.kill)
     deadline = time.monotonic() + _START_SECONDS
