@@ -1,8 +1,13 @@
 """The members of an etcd cluster, each on a machine of its own, with TLS as kubeadm sets it up."""
 
-from collections.abc import Iterable
+import http.client
+import json
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from tapwatch.errors import TapwatchError
 from tests.servers.certificates import Authority
 from tests.servers.daemon import Daemon
 from tests.servers.gotools import ensure
@@ -27,7 +32,9 @@ def start_member(machine: Machine, all_machines: Iterable[Machine], folder: Path
     """The member on this machine; its own API server asks it at 127.0.0.1. Metrics without TLS are at port 2381."""
     client_url = f"https://{machine.address}:{CLIENT_PORT}"
     certificate, key = pki / f"etcd-{machine.name}.crt", pki / f"etcd-{machine.name}.key"
+    _state_file(folder).write_text("new")
     command: list[str | Path] = [
+        *("sh", "-c", 'exec "$@" --initial-cluster-state="$(cat "$0")"', _state_file(folder)),
         ensure("etcd"),
         f"--name={machine.name}",
         f"--data-dir={folder / 'etcd'}",
@@ -49,6 +56,38 @@ def start_member(machine: Machine, all_machines: Iterable[Machine], folder: Path
         "--log-level=warn",
     ]
     return machine.start("etcd", command, folder / "etcd.log")
+
+
+def lose_data(member: Daemon, folder: Path) -> None:
+    """The member ends, and what it knew is gone, as with its disk."""
+    member.kill()
+    shutil.rmtree(folder / "etcd")
+
+
+def readmit(member: Daemon, machine: Machine, folder: Path, another: http.client.HTTPSConnection) -> None:
+    """A member without its data joins again as a new one, through `another` that lives; raises TapwatchError.
+
+    etcd's documentation, "Runtime reconfiguration": the old member is removed before the new one is added.
+    """
+    members = _call(another, "list", {})["members"]
+    gone = next(one["ID"] for one in members if _peer_url(machine) in one["peerURLs"])
+    _call(another, "remove", {"ID": gone})
+    _call(another, "add", {"peerURLs": [_peer_url(machine)]})
+    _state_file(folder).write_text("existing")
+    member.start()
+
+
+def _call(connection: http.client.HTTPSConnection, what: str, body: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
+    connection.request("POST", f"/v3/cluster/member/{what}", json.dumps(body))
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status != http.client.OK:
+        raise TapwatchError(f"etcd refuses to {what} a member: {text.decode()}")
+    return json.loads(text)
+
+
+def _state_file(folder: Path) -> Path:
+    return folder / "etcd-cluster-state"
 
 
 def _peer_url(machine: Machine) -> str:

@@ -1,5 +1,6 @@
 """One master: an etcd member, an API server that asks it, a controller manager and a scheduler that ask that server."""
 
+import http.client
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 
 from tapwatch.errors import TapwatchError
-from tests.cluster.etcd import AUTHORITY, CLIENT, CLIENT_PORT
+from tests.cluster.etcd import AUTHORITY, CLIENT, CLIENT_PORT, lose_data, readmit
 from tests.servers.apiserver import Replica, admin_trust, server_command
 from tests.servers.certificates import YEAR, Authority
 from tests.servers.daemon import KEPT, Daemon
@@ -71,6 +72,14 @@ class Master:
     def cut(self) -> None:
         """It goes on alone: the network reaches it no more."""
         self.machine.cut()
+
+    def lose_etcd_data(self) -> None:
+        """Its etcd member ends, and the member's data is gone."""
+        lose_data(self.etcd, self.folder)
+
+    def readmit_etcd(self, another: http.client.HTTPSConnection) -> None:
+        """The member without data joins the others again, told through one of them. Raises TapwatchError."""
+        readmit(self.etcd, self.machine, self.folder, another)
 
     def mend(self) -> None:
         """Undo whatever was done to it; its servers run, but need not be ready yet."""

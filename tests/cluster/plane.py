@@ -90,6 +90,11 @@ class HighlyAvailable(Accounts):
         with closing(connection):
             yield connection
 
+    def readmit_etcd(self, master: Master) -> None:
+        """A master's etcd member that lost its data joins the others again. Raises TapwatchError."""
+        with self.asking_etcd(next(one for one in self.masters if one != master)) as another:
+            master.readmit_etcd(another)
+
     @property
     def etcd_credentials(self) -> tuple[Path, Path, Path]:
         """The files of etcd's authority, and of a client's certificate and key."""

@@ -54,6 +54,19 @@ def test_a_scheduler_is_started_again_when_it_ends(plane: HighlyAvailable) -> No
     assert comes_true(lambda: [one.name() for one in kept.children() if one != first] == ["kube-scheduler"])
 
 
+def test_an_etcd_member_that_lost_its_data_joins_again(plane: HighlyAvailable) -> None:
+    lost = plane.masters[2]
+    lost.lose_etcd_data()
+    namespace = {"metadata": {"name": "meanwhile"}}
+    made = {http.client.CREATED, http.client.CONFLICT}
+    # It may have been the leader, and another is to be elected first.
+    assert comes_true(lambda: plane.entrance.ask("POST", "/api/v1/namespaces", namespace).status in made)
+    plane.readmit_etcd(lost)
+    plane.settle()
+    answer = lost.api.ask("GET", "/api/v1/namespaces/meanwhile")  # which asks its own master's etcd only
+    assert answer.status == 200
+
+
 def test_an_api_server_dies_and_the_address_goes_on(plane: HighlyAvailable) -> None:
     dead = plane.masters[0].api
     dead.kill()
