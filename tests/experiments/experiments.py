@@ -1,0 +1,165 @@
+"""What is broken, how it is seen from outside that the cluster has noticed, and how it is mended."""
+
+import json
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tests.cluster.master import Master
+from tests.cluster.worker import Worker
+from tests.experiments.stack import NAMESPACE, Pod, Stack
+
+Condition = Callable[[], bool]
+"""May raise OSError while nothing answers, which counts as not yet."""
+
+MOVABLE: Final = frozenset({"router", "dispenser-exporter", "cluster-exporter", "dingtalk"})
+"""Parts whose replicas may start on any worker; the others are StatefulSets, or have a volume, and wait for theirs."""
+PARTS: Final = (*sorted(MOVABLE), "alertmanager", "prometheus", "postgresql")
+_ROLLED: Final[Mapping[str, str]] = {"prometheus": "prometheus/tapwatch", "alertmanager": "alertmanager/tapwatch"}
+"""What an operator rolls out: a change of what its own resource says of the pods."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One thing that happens."""
+
+    name: str
+    act: Callable[[Stack], Condition]
+    """Does it, and returns what tells that the cluster has noticed."""
+    undo: Callable[[Stack], None] = lambda _: None
+    """What people do about it, after which all must be as before."""
+    parts: frozenset[str] = frozenset(PARTS)
+    """Whose redundancy must be back without that."""
+    short: bool = False
+    """Whether it is one of the few that stand for their kind."""
+
+
+def _kill_process(part: str) -> Callable[[Stack], Condition]:
+    def act(stack: Stack) -> Condition:
+        pod = _first(stack, part)
+        stack.kill_process(pod)
+        return lambda: _restarted_or_unready(stack, pod)
+
+    return act
+
+
+def _delete_pod(part: str) -> Callable[[Stack], Condition]:
+    def act(stack: Stack) -> Condition:
+        pod = _first(stack, part)
+        stack.laboratory.kubectl("delete", "pod", pod.name, "--namespace", NAMESPACE, "--wait=false")
+        return lambda: pod.uid not in {one.uid for one in stack.ready(part)}
+
+    return act
+
+
+def _roll_out(part: str) -> Callable[[Stack], Condition]:
+    def act(stack: Stack) -> Condition:
+        before = {one.uid for one in stack.pods(part)}
+        if part in _ROLLED:
+            change = {"spec": {"podMetadata": {"annotations": {"rolled-out": "again"}}}}
+            options = ("--type=merge", "--patch", json.dumps(change))
+            stack.laboratory.kubectl("patch", _ROLLED[part], "--namespace", NAMESPACE, *options)
+        else:
+            stack.laboratory.kubectl("rollout", "restart", f"deployment/{part}", "--namespace", NAMESPACE)
+        return lambda: not before & {one.uid for one in stack.ready(part)}
+
+    return act
+
+
+def _power_off_worker(stack: Stack) -> Condition:
+    worker = _victim(stack)
+    worker.power_off()
+    return lambda: worker.name not in stack.laboratory.ready_nodes()
+
+
+def _cut_worker(stack: Stack) -> Condition:
+    worker = _victim(stack)
+    worker.cut()
+    return lambda: worker.name not in stack.laboratory.ready_nodes()
+
+
+def _kill_master(stack: Stack) -> Condition:
+    return _break_master(stack, Master.power_off)
+
+
+def _hang_master(stack: Stack) -> Condition:
+    return _break_master(stack, Master.hang)
+
+
+def _lose_etcd_data(stack: Stack) -> Condition:
+    return _break_master(stack, Master.lose_etcd_data)
+
+
+def _break_master(stack: Stack, how: Callable[[Master], None]) -> Condition:
+    """The one that leads, as it is missed most; noticed when the cluster exporter shows it."""
+    master = stack.laboratory.plane.leader("kube-controller-manager")
+    exporters = [one.address for one in stack.ready("cluster-exporter")]
+    how(master)
+    down = f'endpoint="{master.api.url}"'
+    return lambda: any(_shows_down(address, down) for address in exporters)
+
+
+def _readmit_etcd(stack: Stack) -> None:
+    plane = stack.laboratory.plane
+    lost = next(master for master in plane.masters if not master.etcd.running)
+    plane.readmit_etcd(lost)
+    _mend(stack)
+
+
+def _reboot(stack: Stack) -> Condition:
+    laboratory = stack.laboratory
+    for worker in laboratory.workers:
+        worker.power_off()
+    for master in laboratory.plane.masters:
+        master.power_off()
+    laboratory.plane.mend()
+    for worker in laboratory.workers:
+        worker.power_on()
+    return lambda: True
+
+
+def _mend(stack: Stack) -> None:
+    stack.laboratory.mend()
+
+
+def _first(stack: Stack, part: str) -> Pod:
+    return min(stack.ready(part), key=lambda one: one.name)
+
+
+def _victim(stack: Stack) -> Worker:
+    """The worker with the most of the stack's pods, but the one through which the probe outside comes in."""
+    counts = {worker.name: 0 for worker in stack.laboratory.workers if worker != stack.door}
+    for pod in stack.pods():
+        if pod.node in counts:
+            counts[pod.node] += 1
+    return stack.worker(max(counts, key=lambda name: counts[name]))
+
+
+def _restarted_or_unready(stack: Stack, pod: Pod) -> bool:
+    now = {one.uid: one for one in stack.pods(pod.part)}
+    found = now.get(pod.uid)
+    return found is None or not found.ready or found.restarts > pod.restarts
+
+
+def _shows_down(address: str, endpoint: str) -> bool:
+    with urllib.request.urlopen(f"http://{address}:9803/metrics", timeout=2) as answer:
+        lines = answer.read().decode().splitlines()
+    return any(one.startswith("controlplane_endpoint_up{") and endpoint in one and one.endswith(" 0") for one in lines)
+
+
+EXPERIMENTS: Final[Sequence[Experiment]] = (
+    *(Experiment(f"process of {part} killed", _kill_process(part), short=part == "dingtalk") for part in PARTS),
+    *(Experiment(f"pod of {part} deleted", _delete_pod(part), short=part == "dispenser-exporter") for part in PARTS),
+    *(
+        Experiment(f"{part} rolled out anew", _roll_out(part), short=part == "router")
+        for part in PARTS
+        if part != "postgresql"
+    ),
+    Experiment("worker without power", _power_off_worker, _mend, MOVABLE, short=True),
+    Experiment("worker cut off", _cut_worker, _mend, MOVABLE),
+    Experiment("master without power", _kill_master, _mend, short=True),
+    Experiment("master hung", _hang_master, _mend),
+    Experiment("etcd member's data lost", _lose_etcd_data, _readmit_etcd),
+    Experiment("whole cluster rebooted", _reboot),
+)

@@ -1,0 +1,180 @@
+"""One experiment after the other, measured while it happens, and counted when its alerts have arrived."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import aiohttp
+import yaml
+
+from alerting.dingtalk.settings import load_settings
+from alerting.dingtalk.standin.server import StandIn
+from demo.child import tapwatch_command
+from tapwatch.web import Address, Server
+from tapwatch.webconfig import WebGate
+from tests.cluster.laboratory import Laboratory
+from tests.experiments.experiments import Experiment
+from tests.experiments.outside import Outage, Probe, outage, watching
+from tests.experiments.scrapes import Samples, missed_scrapes
+from tests.experiments.stack import OVERLAY, Stack
+from tests.experiments.stream import ALERT, SLOT_SECONDS, Tally, Told, tally
+from tests.servers.daemon import Daemon
+
+SCRAPE_INTERVAL: Final = 15.0
+BEFORE_SECONDS, AFTER_SECONDS = 20.0, 30.0
+"""How long all is watched before it happens, and after all is right again."""
+ARRIVAL_SECONDS: Final = 150.0
+"""Until the last alert of an experiment has been told, and its end, too."""
+PATIENCE_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one experiment showed; seconds are counted from when it happened."""
+
+    name: str
+    began: float
+    """Unix time of the first and the last moment that count."""
+    ended: float
+    happened: float
+    noticed: float | None
+    redundant: float | None
+    """When as many replicas served as before; None when they did not before people mended it."""
+    api: Outage
+    scraped: Outage
+    missed: int = 0
+    """Scrapes of dispensers that neither Prometheus has."""
+    tally: Tally = field(default_factory=lambda: Tally(0, (), (), ()))
+
+    @property
+    def slowest_alert(self) -> float:
+        """Seconds by which the slowest alert came later than the usual one."""
+        delays = self.tally.delays
+        return max(delays) - median(delays) if delays else 0.0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The stack, and what stands outside of it."""
+
+    stack: Stack
+    api: Probe
+    dispenser: Probe
+    cloud: StandIn
+
+    async def run(self, experiment: Experiment) -> Result:
+        """Do it, wait until all is right again, and mend it. Raises TimeoutError when it stays broken."""
+        stack = self.stack
+        await self._until(stack.whole)
+        began = time.time()
+        await asyncio.sleep(BEFORE_SECONDS)
+        happened = time.time()
+        noticed_by = await asyncio.to_thread(experiment.act, stack)
+        noticed = asyncio.create_task(self._seconds_until(noticed_by, happened))
+        redundant = await self._seconds_until(lambda: self._redundant(experiment), happened, after=noticed)
+        await asyncio.sleep(AFTER_SECONDS)
+        broken_until = time.time()
+        await asyncio.to_thread(experiment.undo, stack)
+        await self._until(stack.whole)
+        await asyncio.sleep(AFTER_SECONDS)
+        seen = (happened, broken_until)
+        return Result(
+            name=experiment.name,
+            began=began,
+            ended=time.time(),
+            happened=happened,
+            noticed=await noticed,
+            redundant=redundant,
+            api=outage(self.api.samples, *seen),
+            scraped=outage(self.dispenser.samples, *seen),
+        )
+
+    async def count(self, results: Sequence[Result]) -> list[Result]:
+        """With what became of scrapes and alerts, once the last of them can have arrived."""
+        await asyncio.sleep(max(0.0, results[-1].ended + ARRIVAL_SECONDS - time.time()))
+        pair = [one.address for one in self.stack.ready("prometheus")]
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)) as session:
+            window = f"{time.time() - results[0].began + 60:.0f}s"
+            up = [_samples(await _query(session, one, f"dispenser_up[{window}]")) for one in pair]
+            query = f'last_over_time(ALERTS{{alertname="{ALERT}",alertstate="firing"}}[{window}])'
+            fired = {int(one["metric"]["number"]) for each in pair for one in await _query(session, each, query)}
+        told = [
+            Told(one.time, one.message.title, one.message.text)
+            for one in self.cloud.cloud.received()
+            if one.verdict.accepted and not one.repeated
+        ]
+        return [_counted(one, up, fired, told) for one in results]
+
+    def _redundant(self, experiment: Experiment) -> bool:
+        return self.stack.whole(experiment.parts)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        await self._seconds_until(condition, time.time())
+
+    async def _seconds_until(
+        self, condition: Callable[[], bool], since: float, after: asyncio.Task[float] | None = None
+    ) -> float:
+        if after is not None:  # what nobody has noticed yet looks whole
+            await after
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                with suppress(OSError):
+                    if await asyncio.to_thread(condition):
+                        return time.time() - since
+                await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def outside(laboratory: Laboratory, folder: Path) -> AsyncIterator[StandIn]:
+    """What the stack needs and no cluster holds, on this machine: the campus, and the stand-in for DingTalk."""
+    here = laboratory.plane.lan.address
+    secrets = OVERLAY / "secrets"
+    robot = {"access_token_file": str(secrets / "ops.token"), "secret_file": str(secrets / "ops.secret")}
+    settings = folder / "stand-in.yaml"
+    settings.write_text(yaml.safe_dump({"robots": {"ops": robot}}), encoding="utf-8")
+    stand_in = StandIn(load_settings(settings))
+    options = [f"--modbus-host={here}", "--modbus-port=15020", f"--web.listen-address={here}:9810"]
+    campus = Daemon("campus", tapwatch_command("simulate", *options), folder / "campus.log")
+    try:
+        async with Server(stand_in.service, WebGate(None)).running(Address(here, 9811)):
+            yield stand_in
+    finally:
+        campus.stop()
+
+
+@asynccontextmanager
+async def observed(stack: Stack, cloud: StandIn) -> AsyncIterator[Bench]:
+    """The stack, asked from outside all the time."""
+    entrance = stack.laboratory.plane.entrance
+    api = Probe("API", lambda: f"{entrance.url}/readyz", 0.25, entrance.trust)
+    dispenser = Probe("dispenser", lambda: stack.probe_url, 0.5, text="dispenser_up 1")
+    async with watching([api, dispenser]):
+        yield Bench(stack, api, dispenser, cloud)
+
+
+def save(results: Iterable[Result], file: Path) -> None:
+    """As JSON, for the report."""
+    file.write_text(json.dumps([asdict(one) for one in results], indent=1), encoding="utf-8")
+
+
+async def _query(session: aiohttp.ClientSession, address: str, query: str) -> list[dict[str, Any]]:
+    async with session.get(f"http://{address}:9090/api/v1/query", params={"query": query}) as answer:
+        found: list[dict[str, Any]] = (await answer.json())["data"]["result"]
+        return found
+
+
+def _samples(found: Iterable[Mapping[str, Any]]) -> Samples:
+    return {one["metric"]["instance"]: [(float(at), float(value)) for at, value in one["values"]] for one in found}
+
+
+def _counted(result: Result, up: Sequence[Samples], fired: Iterable[int], told: Sequence[Told]) -> Result:
+    missed = missed_scrapes(up, result.began, result.ended, SCRAPE_INTERVAL)
+    mine = [number for number in fired if result.began <= number * SLOT_SECONDS < result.ended - SLOT_SECONDS]
+    since = [one for one in told if one.time >= result.began]
+    return replace(result, missed=sum(missed.values()), tally=tally(mine, since))

@@ -1,0 +1,41 @@
+"""What the experiments showed, as a table of Markdown."""
+
+from collections.abc import Iterable
+
+from tests.experiments.measure import Result
+
+_HEADER = (
+    "| what happened | noticed | requests right again: API / probes | as many replicas as before "
+    "| scrapes missed | alerts lost / doubled, of | slowest alert later by |\n|---|---|---|---|---|---|---|\n"
+)
+
+
+def render(results: Iterable[Result]) -> str:
+    """A row for each; seconds from when it happened."""
+    return _HEADER + "".join(_row(one) for one in results)
+
+
+def describe(result: Result) -> str:
+    """A line while the experiments go on: what is known before the alerts are counted."""
+    return (
+        f"{result.name}: noticed {_seconds(result.noticed)}, API right {_seconds(result.api.right_after)}, "
+        f"probes right {_seconds(result.scraped.right_after)}, redundant {_seconds(result.redundant)}"
+    )
+
+
+def _row(result: Result) -> str:
+    tally = result.tally
+    cells = (
+        result.name,
+        _seconds(result.noticed),
+        f"{_seconds(result.api.right_after)} / {_seconds(result.scraped.right_after)}",
+        _seconds(result.redundant),
+        str(result.missed),
+        f"{len(tally.lost)} / {len(tally.doubled)}, {tally.fired}",
+        _seconds(result.slowest_alert),
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} s"

@@ -1,0 +1,233 @@
+"""The stack in the laboratory, seen as an operator of the cluster sees it: its pods, and whether it is whole."""
+
+import os
+import signal
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tapwatch.errors import TapwatchError
+from tests.cluster.laboratory import Laboratory
+from tests.cluster.operators import install_operators
+from tests.cluster.worker import Worker
+from tests.experiments import stream
+
+NAMESPACE: Final = "tapwatch"
+OVERLAY: Final = Path(__file__).parents[2] / "k8s" / "overlays" / "laboratory"
+READY_SECONDS: Final = 420
+_PODS: Final = f"/api/v1/namespaces/{NAMESPACE}/pods"
+_OUTSIDE: Final = {"campus": (9810, 15020, 15021, 15022), "dingtalk-stand-in": (9811,)}
+"""Dispensers and DingTalk stand outside of a cluster in the field: Services of these names lead to this machine."""
+_PAUSE: Final = "pause"
+DOOR_PORT: Final = 30800
+"""The routers, at every worker."""
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One pod of the stack."""
+
+    name: str
+    uid: str
+    part: str
+    """The part that it is a replica of, by its label app.kubernetes.io/name or CloudNativePG's."""
+    node: str
+    address: str
+    ready: bool
+    ending: bool
+    restarts: int
+
+
+@dataclass(frozen=True)
+class Stack:
+    """It runs."""
+
+    laboratory: Laboratory
+    _expected: Mapping[str, int] = field(default_factory=dict)
+    """How many replicas each part has when all is well."""
+
+    def pods(self, part: str = "") -> list[Pod]:
+        """All pods of the stack, or of a part. Raises OSError while no API server answers."""
+        items = self.laboratory.plane.entrance.ask("GET", _PODS, seconds=3).json()["items"]
+        found = [_pod(item) for item in items if item["status"].get("phase") not in {"Succeeded", "Failed"}]
+        return [one for one in found if part in {"", one.part}]
+
+    def ready(self, part: str) -> list[Pod]:
+        """The pods of a part that serve, on nodes that are not known to be dead."""
+        alive = self.laboratory.ready_nodes()
+        return [one for one in self.pods(part) if one.ready and not one.ending and one.node in alive]
+
+    def parts(self) -> Mapping[str, int]:
+        """How many replicas of each part serve."""
+        alive = self.laboratory.ready_nodes()
+        counts: dict[str, int] = {}
+        for one in self.pods():
+            counts[one.part] = counts.get(one.part, 0) + (one.ready and not one.ending and one.node in alive)
+        return counts
+
+    def whole(self, parts: Collection[str] = ()) -> bool:
+        """Whether as many replicas of these parts, or of every one, serve as when it was brought up."""
+        now = self.parts()
+        wanted = {part: count for part, count in self._expected.items() if not parts or part in parts}
+        return all(now.get(part, 0) >= count for part, count in wanted.items())
+
+    @property
+    def door(self) -> Worker:
+        """The worker at whose node port the probe outside comes in; no experiment breaks it alone."""
+        return self.laboratory.workers[0]
+
+    @property
+    def probe_url(self) -> str:
+        """A dispenser's probe, through the routers."""
+        return f"http://{self.door.address}:{DOOR_PORT}/probe?target=campus:15020/1&module=default"
+
+    def kill_process(self, pod: Pod) -> None:
+        """End the containers' processes of a pod by SIGKILL: nothing is drained."""
+        for process in _processes(pod.uid):
+            os.kill(process, signal.SIGKILL)
+
+    def worker(self, name: str) -> Worker:
+        """The worker that is the node of this name."""
+        return next(one for one in self.laboratory.workers if one.name == name)
+
+
+def bring_up(laboratory: Laboratory, images: Sequence[Path], folder: Path) -> Stack:
+    """The stack with the stream of alerts, whole; it ends with the laboratory. Raises TapwatchError."""
+    laboratory.load_image(*images)
+    install_operators(laboratory)
+    _provide_volumes(laboratory)
+    laboratory.apply(_overlay(laboratory, folder))
+    stack = Stack(laboratory)
+    _wait(stack)
+    return Stack(laboratory, stack.parts())
+
+
+def _wait(stack: Stack) -> None:
+    wanted = {"alertmanager": 3, "prometheus": 2, "postgresql": 3}
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        pods = stack.pods()
+        counts = stack.parts()
+        if all(one.ready for one in pods) and all(counts.get(part) == count for part, count in wanted.items()):
+            return
+        if time.monotonic() > deadline:
+            told = stack.laboratory.kubectl("get", "pods", "--namespace", NAMESPACE, "--output=wide")
+            raise TapwatchError(f"the stack is not whole after {READY_SECONDS} s:\n{told}")
+        time.sleep(1)
+
+
+def _overlay(laboratory: Laboratory, folder: Path) -> Path:
+    """The laboratory's overlay, but with dispensers and DingTalk on this machine, and with the stream's rules."""
+    folder.mkdir()
+    rules = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "stream", "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "tapwatch"}},
+        "spec": stream.RULES,
+    }
+    door = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "door", "namespace": NAMESPACE},
+        "spec": {
+            "type": "NodePort",
+            "selector": {"app.kubernetes.io/name": "router"},
+            "ports": [{"port": 9800, "nodePort": DOOR_PORT}],
+        },
+    }
+    outside = [_endpoints(name, laboratory.plane.lan.address, ports) for name, ports in _OUTSIDE.items()]
+    gone = "$patch: delete\nkind: any\nmetadata: {name: any}\n"
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [os.path.relpath(OVERLAY, folder), "more.yaml"],
+        "patches": [
+            {"target": {"kind": "Deployment", "name": "|".join(_OUTSIDE)}, "patch": gone},
+            {
+                "target": {"kind": "Service", "name": "|".join(_OUTSIDE)},
+                "patch": yaml.safe_dump([{"op": "remove", "path": "/spec/selector"}]),
+            },
+        ],
+    }
+    (folder / "more.yaml").write_text(yaml.safe_dump_all([rules, door, *outside]), encoding="utf-8")
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
+    return folder
+
+
+def _endpoints(name: str, address: str, ports: Sequence[int]) -> Mapping[str, object]:
+    """Where a Service without a selector leads to; the ports' names are those of the Service."""
+    names = {9810: "http", 9811: "http"} | {port: f"gateway-{port - 15019}" for port in ports if port > 15000}
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+        "ports": [{"name": names[port], "port": port} for port in ports],
+    }
+
+
+def _provide_volumes(laboratory: Laboratory) -> None:
+    """A default storage class with a volume on each worker's own disk, as in a cluster without network storage."""
+    storage = {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "disk", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+        "provisioner": "kubernetes.io/no-provisioner",
+        "volumeBindingMode": "WaitForFirstConsumer",
+    }
+    volumes = [_volume(worker, number) for worker in laboratory.workers for number in range(2)]
+    laboratory.apply(yaml.safe_dump_all([storage, *volumes]))
+
+
+def _volume(worker: Worker, number: int) -> Mapping[str, object]:
+    inside = Path("volumes") / str(number)
+    (worker.folder / "disk" / "lib" / inside).mkdir(parents=True, exist_ok=True)
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [worker.name]}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"{worker.name}-{number}"},
+        "spec": {
+            "capacity": {"storage": "20Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain",
+            "storageClassName": "disk",
+            "local": {"path": str(Path("/var/lib") / inside)},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+        },
+    }
+
+
+def _pod(item: Any) -> Pod:  # noqa: ANN401 - JSON
+    metadata, status = item["metadata"], item["status"]
+    labels = metadata.get("labels", {})
+    conditions = {one["type"]: one["status"] for one in status.get("conditions", ())}
+    return Pod(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        part=labels.get("cnpg.io/cluster") or labels.get("app.kubernetes.io/name", ""),
+        node=item["spec"].get("nodeName", ""),
+        address=status.get("podIP", ""),
+        ready=conditions.get("Ready") == "True",
+        ending="deletionTimestamp" in metadata,
+        restarts=sum(one["restartCount"] for one in status.get("containerStatuses", ())),
+    )
+
+
+def _processes(uid: str) -> Iterator[int]:
+    """Those in the containers of a pod, by their control groups; not the one that holds its network."""
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            mine = f"pod{uid}" in (folder / "cgroup").read_text()
+            name = (folder / "comm").read_text().strip()
+        except OSError:  # it has ended meanwhile
+            continue
+        if mine and name != _PAUSE:
+            yield int(folder.name)
