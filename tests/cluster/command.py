@@ -33,15 +33,19 @@ def image_archives() -> tuple[Path, ...]:
 
 
 @click.group()
-def cluster() -> None:
+@click.option("--folder", type=click.Path(path_type=Path), help="Where its files are; else in the user's cache.")
+@click.pass_context
+def cluster(context: click.Context, folder: Path | None) -> None:
     """A whole cluster in the background: three masters, three workers in two zones. Needs root."""
+    context.obj = Keeper((folder or cache_folder() / "cluster").resolve())
 
 
 @cluster.command()
 @_tuned
 @_image
 @_overlay
-def up(*, tuned: bool, images: Sequence[Path], overlay: Path | None) -> None:
+@click.pass_obj
+def up(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlay: Path | None) -> None:
     """Bring it up, print where it is, and leave it running."""
     flags = ["--tuned"] if tuned else []
     flags += [f"--image={image}" for image in images]
@@ -49,7 +53,8 @@ def up(*, tuned: bool, images: Sequence[Path], overlay: Path | None) -> None:
     try:
         require_lan()
         hierarchies()
-        click.echo(Keeper.usual().start([sys.executable, "-m", "tests.cluster", "cluster", "keep", *flags]))
+        command = [sys.executable, "-m", "tests.cluster", "cluster", f"--folder={keeper.folder}", "keep", *flags]
+        click.echo(keeper.start(command))
     except TapwatchError as error:
         raise click.ClickException(str(error)) from error
 
@@ -58,10 +63,11 @@ def up(*, tuned: bool, images: Sequence[Path], overlay: Path | None) -> None:
 @_tuned
 @_image
 @_overlay
-def keep(*, tuned: bool, images: Sequence[Path], overlay: Path | None) -> None:
+@click.pass_obj
+def keep(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlay: Path | None) -> None:
     """What `up` starts: bring it up and keep it until SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    keeper, started = Keeper.usual(), time.monotonic()
+    started = time.monotonic()
     try:
         with keeper.keeping(), Laboratory.start(keeper.laboratory, tuned=tuned) as laboratory:
             tell(f"cluster: up after {time.monotonic() - started:.0f} s")
@@ -73,9 +79,9 @@ def keep(*, tuned: bool, images: Sequence[Path], overlay: Path | None) -> None:
 
 
 @cluster.command()
-def status() -> None:
+@click.pass_obj
+def status(keeper: Keeper) -> None:
     """Print where it is, and its nodes. Ends with 1 when none is up."""
-    keeper = Keeper.usual()
     description = keeper.description
     if description is None:
         raise click.ClickException("no cluster is up" if keeper.pid is None else f"it is coming up: see {keeper.log}")
@@ -83,10 +89,11 @@ def status() -> None:
 
 
 @cluster.command()
-def down() -> None:
+@click.pass_obj
+def down(keeper: Keeper) -> None:
     """End it, and remove all that is left of it or of one that was killed."""
     try:
-        ran = Keeper.usual().end()
+        ran = keeper.end()
     except TapwatchError as error:
         raise click.ClickException(str(error)) from error
     click.echo("The cluster is down; nothing of it is left." if ran else "No cluster was up; nothing of one is left.")

@@ -1,18 +1,16 @@
-"""A laboratory that is kept in the background, one for each user's cache folder, until it is told to end."""
+"""A laboratory that is kept in the background, one for each folder, until it is told to end."""
 
 import fcntl
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self, TextIO
+from typing import Final, TextIO
 
-from demo.servers import cache_folder
 from tapwatch.errors import TapwatchError
 from tests.cluster.cgroup import remove_left_behind
 from tests.servers.cache import tell
@@ -27,11 +25,6 @@ class Keeper:
     """Where the one that is kept has its files; there need not be one."""
 
     folder: Path
-
-    @classmethod
-    def usual(cls) -> Self:
-        """The user's."""
-        return cls(cache_folder() / "cluster")
 
     @property
     def laboratory(self) -> Path:
@@ -71,14 +64,13 @@ class Keeper:
             raise TapwatchError(f"a cluster is up already, kept by process {self.pid}: `make cluster-down` ends it")
         self.remove_left_behind()
         self.folder.mkdir(parents=True, mode=0o700)
-        with self.log.open("wb") as log:
-            keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        keeper = _in_background(command, self.log)
         try:
-            for line in self._lines(lambda: keeper.poll() is None and self.description is None):
+            for line in self._lines(lambda: _runs(keeper) and not self._description.exists()):
                 tell(line, end="")
         except BaseException:
-            keeper.terminate()
-            keeper.wait()
+            os.kill(keeper, signal.SIGTERM)
+            os.waitpid(keeper, 0)
             raise
         if (description := self.description) is None:
             raise TapwatchError(f"the cluster did not come up; all that was said is in {self.log}")
@@ -133,6 +125,18 @@ class Keeper:
                 yield from log
                 time.sleep(0.1)
             yield from log
+
+
+def _in_background(command: Sequence[str], log: Path) -> int:
+    """The process, in a session of its own, which goes on when this one ends."""
+    log.touch()
+    output = (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_APPEND, 0)
+    files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), output, (os.POSIX_SPAWN_DUP2, 1, 2)]
+    return os.posix_spawnp(command[0], list(command), os.environ, file_actions=files, setsid=True)
+
+
+def _runs(child: int) -> bool:
+    return os.waitpid(child, os.WNOHANG) == (0, 0)
 
 
 def _locked(lock: TextIO) -> bool:

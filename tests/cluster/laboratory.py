@@ -19,6 +19,7 @@ from tests.cluster.containerd import import_images
 from tests.cluster.node import identities
 from tests.cluster.plane import Flags, HighlyAvailable
 from tests.cluster.tuning import DEFAULTS, TUNED
+from tests.cluster.volumes import manifest
 from tests.cluster.worker import Worker, prepare
 from tests.servers.gotools import CNI_PLUGINS, ensure
 from tests.servers.lan import require_lan
@@ -72,12 +73,14 @@ class Laboratory:
         flags = Flags((*_KUBELETS, *tuning.plane.api_server), tuning.plane.controller_manager)
         with HighlyAvailable.start(folder / "plane", flags) as plane, ExitStack() as running:
             together = running.enter_context(ThreadPoolExecutor(thread_name_prefix="workers"))
-            workers = tuple(prepare(one, plane, folder / one.name, tuning) for one in identities(plane.lan))
+            nodes = identities(plane.lan)
+            workers = tuple(prepare(node, plane, folder / node.name, tuning) for node in nodes)
             laboratory = cls(folder, plane, workers, together)
             running.callback(laboratory._each, Worker.power_off)
             laboratory._each(Worker.power_on)
             laboratory.load_image(*base_images())
             laboratory.apply(_DNS)
+            laboratory.apply(manifest(nodes))
             laboratory.settle()
             yield laboratory
 

@@ -63,6 +63,26 @@ spec:
   selector: {{app: web}}
   ports: [{{port: 80, targetPort: 8080, nodePort: {NODE_PORT}}}]
 """
+KEEPSAKE = f"""
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{name: keepsake}}
+spec:
+  serviceName: keepsake
+  selector: {{matchLabels: {{app: keepsake}}}}
+  template:
+    metadata: {{labels: {{app: keepsake}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - name: keepsake
+          image: {WEB}
+          volumeMounts: [{{name: kept, mountPath: /kept}}, {{name: pages, mountPath: /pages}}]
+      volumes: [{{name: pages, emptyDir: {{}}}}]
+  volumeClaimTemplates:
+    - metadata: {{name: kept}}
+      spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}
+"""
 ASK_BY_NAME = r"""
 address=$(nslookup web.default.svc.cluster.local | sed -n '/^Name:/,$ s/^Address: //p')
 printf 'GET / HTTP/1.0\r\n\r\n' | nc "$address" 80
@@ -96,7 +116,7 @@ CHANGED_BY_NODES = ("kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward
 def shared_laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     folder = tmp_path_factory.mktemp("laboratory")
     serve = "hostname > /pages/index.html; exec httpd -f -p 8080 -h /pages"
-    applets = {f"/bin/{name}": "busybox" for name in ("sh", "hostname", "httpd", "nc", "nslookup", "sed")}
+    applets = {f"/bin/{name}": "busybox" for name in ("sh", "hostname", "cat", "httpd", "nc", "nslookup", "sed")}
     write_image(folder / "web.tar", WEB, {"/bin/busybox": busybox()}, ("/bin/sh", "-c", serve), applets)
     with Laboratory.start(folder / "cluster", tuned=True) as laboratory:
         laboratory.load_image(folder / "web.tar")
@@ -139,6 +159,12 @@ def test_every_pod_reaches_the_api_servers(laboratory: Laboratory) -> None:
         laboratory.kubectl("exec", pod, "--", "sh", "-c", "nc -w 5 $KUBERNETES_SERVICE_HOST 443 < /dev/null")
 
 
+def test_api_servers_reach_pods(laboratory: Laboratory) -> None:
+    for master in laboratory.plane.masters:
+        for pod in pods(laboratory):
+            assert master.api.ask("GET", f"/api/v1/namespaces/default/pods/{pod}:8080/proxy/").text.strip() == pod
+
+
 def test_api_servers_reach_kubelets_by_certificates_they_verify(laboratory: Laboratory) -> None:
     for worker in laboratory.workers:
         answer = laboratory.plane.masters[0].api.ask("GET", f"/api/v1/nodes/{worker.name}/proxy/healthz")
@@ -178,6 +204,21 @@ def test_a_worker_without_power_is_noticed_its_pods_are_replaced_and_it_comes_ba
     dark.power_on()
     assert comes_true(lambda: dark.name in laboratory.ready_nodes(), 120)
     assert comes_true(lambda: asked(dark.address, NODE_PORT) in pods(laboratory))
+
+
+def test_a_power_failure_of_the_whole_cluster_loses_nothing(laboratory: Laboratory) -> None:
+    laboratory.apply(KEEPSAKE)
+    laboratory.wait_for("statefulset/keepsake")
+    laboratory.kubectl("exec", "keepsake-0", "--", "sh", "-c", "echo kept > /kept/note")
+    for worker in laboratory.workers:
+        worker.power_off()
+    for master in laboratory.plane.masters:
+        master.power_off()
+    laboratory.mend()
+    laboratory.wait_for("deployment/web", "statefulset/keepsake")
+    assert comes_true(lambda: kept(laboratory) == "kept", 120)
+    for worker in laboratory.workers:
+        assert comes_true(lambda worker=worker: asked(worker.address, NODE_PORT) in pods(laboratory))  # type: ignore[misc]
 
 
 def test_a_worker_that_is_cut_off_is_noticed_its_pods_are_replaced_and_it_comes_back(laboratory: Laboratory) -> None:
@@ -281,6 +322,14 @@ def asked(address: str, port: int) -> str:
     with closing(http.client.HTTPConnection(address, port, timeout=2)) as connection:
         connection.request("GET", "/")
         return connection.getresponse().read().decode().strip()
+
+
+def kept(laboratory: Laboratory) -> str:
+    """What the volume holds; nothing while its pod does not run."""
+    try:
+        return laboratory.kubectl("exec", "keepsake-0", "--", "sh", "-c", "cat /kept/note").strip()
+    except TapwatchError:
+        return ""
 
 
 def kubelet_process(worker: Worker) -> psutil.Process | None:
