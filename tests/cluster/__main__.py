@@ -1,4 +1,4 @@
-"""`python -m tests.cluster up`: the control plane of the tests, to try things by hand."""
+"""The control plane and the cluster of the tests, to try things by hand: `python -m tests.cluster --help`."""
 
 import shlex
 import signal
@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from tapwatch.errors import TapwatchError
+from tests.cluster.command import cluster
 from tests.cluster.kwok import nodes_kept_alive
 from tests.cluster.plane import HighlyAvailable
 from tests.cluster.population import Population, populated
@@ -19,7 +20,10 @@ from tests.servers.gotools import ensure
 
 @click.group()
 def main() -> None:
-    """A real, highly available control plane on this machine, as the tests use it."""
+    """A real, highly available control plane on this machine, alone or with workers, as the tests use it."""
+
+
+main.add_command(cluster)
 
 
 @main.command()

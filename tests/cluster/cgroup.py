@@ -7,7 +7,7 @@ so that those of a laboratory that was killed can be told and removed.
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -39,7 +39,7 @@ class Cgroup:
     @classmethod
     def create(cls, name: str) -> Self:
         """An empty one; what was in another of this name ends. Raises TapwatchError when the machine has none."""
-        group = cls(name, tuple(_hierarchies()))
+        group = cls(name, hierarchies())
         group.remove()
         for folder in group.folders:
             folder.mkdir()
@@ -70,7 +70,8 @@ class Cgroup:
         """End what runs in it, and remove it with all groups below it. Raises TapwatchError when something stays."""
         self.thaw()
         for process in self._processes():
-            os.kill(process, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may have ended by itself
+                os.kill(process, signal.SIGKILL)
         if not comes_true(self._is_gone, _SECONDS):
             raise TapwatchError(f"the control group {self.name} is still in use by processes {self._processes()}")
 
@@ -95,27 +96,25 @@ class Cgroup:
 
 def remove_left_behind() -> tuple[str, ...]:
     """The names of the groups that belonged to networks that are gone; they are gone, too."""
-    hierarchies = tuple(_hierarchies())
+    trees = hierarchies()
     devices = {name for _, name in socket.if_nameindex()}
-    found = {folder.name for one in hierarchies for folder in one.root.glob("tapwatch*-*")}
+    found = {folder.name for tree in trees for folder in tree.root.glob("tapwatch*-*")}
     names = sorted(name for name in found if name.split("-", 1)[0] not in devices)
     for name in names:
-        Cgroup(name, hierarchies).remove()
+        Cgroup(name, trees).remove()
     return tuple(names)
 
 
-def _hierarchies() -> Iterator[Hierarchy]:
-    found = False
-    for line in _MOUNTS.read_text().splitlines():
-        _, root, kind, options, *_ = line.split()
-        if kind == "cgroup":
-            found = True
-            yield Hierarchy(Path(root), _controllers(options))
+def hierarchies() -> tuple[Hierarchy, ...]:
+    """Those that are mounted, of version 1. Raises TapwatchError with what to do when there are none."""
+    mounts = [line.split()[1:4] for line in _MOUNTS.read_text().splitlines()]
+    found = tuple(Hierarchy(Path(root), _controllers(options)) for root, kind, options in mounts if kind == "cgroup")
     if not found:
         raise TapwatchError(
             "workers need control groups of version 1, and this machine has none: "
             "start it with systemd.unified_cgroup_hierarchy=0 on the kernel's command line"
         )
+    return found
 
 
 def _controllers(options: str) -> str:

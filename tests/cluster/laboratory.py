@@ -14,12 +14,15 @@ from typing import Any, Final, Self
 
 from tapwatch.errors import TapwatchError
 from tests.cluster.baseimages import base_images
+from tests.cluster.cgroup import hierarchies
 from tests.cluster.containerd import import_images
 from tests.cluster.node import identities
 from tests.cluster.plane import Flags, HighlyAvailable
 from tests.cluster.tuning import DEFAULTS, TUNED
+from tests.cluster.volumes import manifest
 from tests.cluster.worker import Worker, prepare
 from tests.servers.gotools import CNI_PLUGINS, ensure
+from tests.servers.lan import require_lan
 from tests.servers.nodeprograms import iptables, runc
 from tests.servers.waiting import comes_true
 
@@ -70,12 +73,14 @@ class Laboratory:
         flags = Flags((*_KUBELETS, *tuning.plane.api_server), tuning.plane.controller_manager)
         with HighlyAvailable.start(folder / "plane", flags) as plane, ExitStack() as running:
             together = running.enter_context(ThreadPoolExecutor(thread_name_prefix="workers"))
-            workers = tuple(prepare(one, plane, folder / one.name, tuning) for one in identities(plane.lan))
+            nodes = identities(plane.lan)
+            workers = tuple(prepare(node, plane, folder / node.name, tuning) for node in nodes)
             laboratory = cls(folder, plane, workers, together)
             running.callback(laboratory._each, Worker.power_off)
             laboratory._each(Worker.power_on)
             laboratory.load_image(*base_images())
             laboratory.apply(_DNS)
+            laboratory.apply(manifest(nodes))
             laboratory.settle()
             yield laboratory
 
@@ -108,6 +113,22 @@ class Laboratory:
         found = workloads or self.kubectl("get", kinds, "--namespace", namespace, "--output=name").split()
         for workload in found:
             self._roll_out(workload, namespace, seconds)
+
+    def namespaces(self) -> tuple[str, ...]:
+        """Those of users, in which there may be workloads."""
+        found = self.kubectl("get", "namespaces", "--output=name").split()
+        return tuple(name.removeprefix("namespace/") for name in found if not name.startswith("namespace/kube-"))
+
+    def node_ports(self) -> tuple[str, ...]:
+        """Where Services answer on every worker, as `default/web port 80: http://198.18.0.21:30080`."""
+        services = self.plane.entrance.ask("GET", "/api/v1/services").json()["items"]
+        return tuple(
+            f"{service['metadata']['namespace']}/{service['metadata']['name']} port {port['port']}: "
+            f"http://{self.workers[0].address}:{port['nodePort']}"
+            for service in services
+            for port in service["spec"].get("ports", ())
+            if "nodePort" in port
+        )
 
     def ready_nodes(self) -> set[str]:
         """The names of those whose kubelets say so, and were heard of lately."""
@@ -142,7 +163,9 @@ class Laboratory:
 
 
 def fetch() -> None:
-    """Build and fetch what is not in the cache yet, with progress. Raises TapwatchError with what is missing."""
+    """Build and fetch what is not in the cache yet, with progress. Raises TapwatchError with what the machine lacks."""
+    require_lan()
+    hierarchies()
     for program in _PROGRAMS:
         ensure(program)
     runc()

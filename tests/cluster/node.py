@@ -113,6 +113,7 @@ def _kubelet_settings(pki: Path, folder: Path) -> dict[str, object]:
         "clusterDomain": DOMAIN,
         "clusterDNS": [DNS_ADDRESS],
         "resolvConf": str(folder / "resolv.conf"),
+        "volumePluginDir": "/var/lib/kubelet/plugins",  # else it makes a folder in /usr
         "maxPods": _MOST_PODS,
         # Workers share this machine: together they offer its memory once, and evict nothing because its disk is full.
         "systemReserved": {"memory": str(psutil.virtual_memory().total * (len(ZONES) - 1) // len(ZONES))},

@@ -55,7 +55,7 @@ class System:
     machine: Machine
     cgroup: Cgroup
     holder: Daemon = field(repr=False)
-    """Its process 1 is this one's child, and ends with it."""
+    """The parent of its process 1, which ends with it."""
 
     @classmethod
     def boot(cls, machine: Machine, cgroup: Cgroup, disk: Path) -> Self:
@@ -73,11 +73,16 @@ class System:
         return system
 
     @property
+    def first_process(self) -> int:
+        """Its process 1, as this machine numbers it."""
+        pid = self.holder.pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+
+    @property
     def entering(self) -> tuple[str, ...]:
         """Before a command: it runs inside."""
-        pid = self.holder.pid
-        spaces = ("--mount", "--uts", "--net", "--ipc", "--cgroup", f"--pid=/proc/{pid}/ns/pid_for_children")
-        return *self.cgroup.joining, "nsenter", "--target", str(pid), *spaces
+        spaces = ("--mount", "--uts", "--net", "--ipc", "--cgroup", "--pid")
+        return *self.cgroup.joining, "nsenter", "--target", str(self.first_process), *spaces
 
     def start(self, name: str, command: Sequence[str | Path], log: Path) -> Daemon:
         """A server inside, started again whenever it ends, as by an init system."""

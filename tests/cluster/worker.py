@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from tapwatch.errors import TapwatchError
 from tests.cluster.cgroup import Cgroup
@@ -12,11 +13,15 @@ from tests.cluster.node import Identity, identities, kube_proxy_flags, kubelet_f
 from tests.cluster.plane import HighlyAvailable
 from tests.cluster.system import System
 from tests.cluster.tuning import Tuning
+from tests.cluster.volumes import make_folders
 from tests.servers.apiserver import SERVICES
 from tests.servers.daemon import Daemon
 from tests.servers.gotools import ensure
 from tests.servers.lan import Lan
 from tests.servers.nodeprograms import iptables
+
+DISK: Final = "disk"
+"""The folder of what a worker's programs write."""
 
 
 @dataclass
@@ -79,7 +84,7 @@ class Worker:
         machine.add_route(SERVICES)  # any way will do: kube-proxy changes the destination before a packet leaves
         for network, address in self.neighbours.items():
             machine.add_route(network, address)
-        system = System.boot(machine, Cgroup.create(f"{self.lan.cable}-{self.name}"), self.folder / "disk")
+        system = System.boot(machine, Cgroup.create(f"{self.lan.cable}-{self.name}"), self.folder / DISK)
         variables = {"PATH": f"{iptables()}:{os.environ['PATH']}"}
         containerd = start_containerd(system, self.folder, variables)
         variables |= self.tuning.environment
@@ -147,6 +152,7 @@ def prepare(identity: Identity, plane: HighlyAvailable, folder: Path, tuning: Tu
     folder.mkdir()
     write_node_settings(identity, plane, folder, tuning.kubelet)
     write_containerd_settings(folder, identity.pods)
+    make_folders(folder / DISK)
     plane.create("/api/v1/nodes", node_object(identity))
     plane.lan.add_route(identity.pods, identity.address)
     for master in plane.masters:

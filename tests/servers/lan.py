@@ -86,11 +86,7 @@ class Lan:
     @contextmanager
     def start(cls, folder: Path) -> Iterator[Self]:
         """A network that no other process uses; all machines end with the block. Raises TapwatchError."""
-        if os.geteuid() != 0:
-            raise TapwatchError("a network of machines needs network namespaces, and so root: run this as root")
-        missing = [f"{tool} (Debian's {package})" for tool, package in _TOOLS.items() if shutil.which(tool) is None]
-        if missing:
-            raise TapwatchError(f"a network of machines needs {' and '.join(missing)}")
+        require_lan()
         with ExitStack() as running:
             switch = _held("switch", folder, running)
             _run([*_inside(switch), "ip", "link", "add", "switch", "up", "type", "bridge"])
@@ -123,6 +119,15 @@ class Lan:
         _run([*inside, "ip", "link", "set", "eth0", "up"])
         machine.heal()
         return machine
+
+
+def require_lan() -> None:
+    """Raise TapwatchError with what this machine or this user lacks."""
+    if os.geteuid() != 0:
+        raise TapwatchError("a network of machines needs network namespaces, and so root: run this as root")
+    missing = [f"{tool} (Debian's {package})" for tool, package in _TOOLS.items() if shutil.which(tool) is None]
+    if missing:
+        raise TapwatchError(f"a network of machines needs {' and '.join(missing)}")
 
 
 def _plug_in(switch: Daemon) -> str:

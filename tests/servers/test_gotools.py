@@ -49,8 +49,8 @@ def test_every_module_is_of_a_tool() -> None:
 
 
 def test_an_unknown_tool_is_told_with_the_known_ones() -> None:
-    with pytest.raises(TapwatchError, match=r"no tool 'kubelet'; there are modbus_exporter, etcd, "):
-        gotools.ensure("kubelet")
+    with pytest.raises(TapwatchError, match=r"no tool 'kubeadm'; there are modbus_exporter, etcd, "):
+        gotools.ensure("kubeadm")
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,11 @@ def test_an_unknown_tool_is_told_with_the_known_ones() -> None:
         ("kube-apiserver", "1.37.0"),
         ("kubectl", "1.37.0"),
         ("kube-scheduler", "1.37.0"),
+        ("kubelet", "1.37.0"),
+        ("containerd", "2.4.2"),
+        ("containerd-shim-runc-v2", "2.4.2"),
+        ("host-local", "1.9.1"),
+        ("coredns", "1.15.0"),
         ("kwok", "0.8.0"),
         ("kube-state-metrics", "2.20.0"),
         ("pint", "0.87.0"),
@@ -85,6 +90,7 @@ def test_another_tag_is_another_build() -> None:
 def test_tools_of_one_module_are_different_programs() -> None:
     assert gotools.TOOLS["kube-scheduler"].package == "k8s.io/kubernetes/cmd/kube-scheduler"
     assert gotools.TOOLS["kubectl"].package == "k8s.io/kubernetes/cmd/kubectl"
+    assert gotools.TOOLS["containerd"].package == "github.com/containerd/containerd/v2/cmd/containerd"
 
 
 def test_the_api_server_is_linked_with_its_version() -> None:

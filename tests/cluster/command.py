@@ -1,0 +1,135 @@
+"""`python -m tests.cluster cluster`: a whole cluster, with workers, kept in the background."""
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from demo.servers import cache_folder
+from tapwatch.errors import TapwatchError
+from tests.cluster.cgroup import hierarchies
+from tests.cluster.keeper import Keeper
+from tests.cluster.laboratory import Laboratory
+from tests.servers.cache import tell
+from tests.servers.gotools import ensure
+from tests.servers.lan import require_lan
+
+_READABLE = click.Path(exists=True, path_type=Path, resolve_path=True)
+
+_tuned = click.option("--tuned", is_flag=True, help="Dead workers are noticed in 8 s, not 50 s.")
+_image = click.option(
+    "--image", "images", type=_READABLE, multiple=True, help="An archive to load, beside the cache's."
+)
+_overlay = click.option("--overlay", type=_READABLE, help="A kustomization to apply, and to wait for.")
+
+
+def image_archives() -> tuple[Path, ...]:
+    """Of the images that every cluster kept is given: those of the image cache."""
+    return tuple(sorted((cache_folder() / "images").glob("*.tar")))
+
+
+@click.group()
+@click.option("--folder", type=click.Path(path_type=Path), help="Where its files are; else in the user's cache.")
+@click.pass_context
+def cluster(context: click.Context, folder: Path | None) -> None:
+    """A whole cluster in the background: three masters, three workers in two zones. Needs root."""
+    context.obj = Keeper((folder or cache_folder() / "cluster").resolve())
+
+
+@cluster.command()
+@_tuned
+@_image
+@_overlay
+@click.pass_obj
+def up(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlay: Path | None) -> None:
+    """Bring it up, print where it is, and leave it running."""
+    flags = ["--tuned"] if tuned else []
+    flags += [f"--image={image}" for image in images]
+    flags += [] if overlay is None else [f"--overlay={overlay}"]
+    try:
+        require_lan()
+        hierarchies()
+        command = [sys.executable, "-m", "tests.cluster", "cluster", f"--folder={keeper.folder}", "keep", *flags]
+        click.echo(keeper.start(command))
+    except TapwatchError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@cluster.command(hidden=True)
+@_tuned
+@_image
+@_overlay
+@click.pass_obj
+def keep(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlay: Path | None) -> None:
+    """What `up` starts: bring it up and keep it until SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    started = time.monotonic()
+    try:
+        with keeper.keeping(), Laboratory.start(keeper.laboratory, tuned=tuned) as laboratory:
+            tell(f"cluster: up after {time.monotonic() - started:.0f} s")
+            _fill(laboratory, (*image_archives(), *images), overlay)
+            keeper.describe(_describe(laboratory))
+            signal.pause()
+    except TapwatchError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@cluster.command()
+@click.pass_obj
+def status(keeper: Keeper) -> None:
+    """Print where it is, and its nodes. Ends with 1 when none is up."""
+    description = keeper.description
+    if description is None:
+        raise click.ClickException("no cluster is up" if keeper.pid is None else f"it is coming up: see {keeper.log}")
+    click.echo(description)
+
+
+@cluster.command()
+@click.pass_obj
+def down(keeper: Keeper) -> None:
+    """End it, and remove all that is left of it or of one that was killed."""
+    try:
+        ran = keeper.end()
+    except TapwatchError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("The cluster is down; nothing of it is left." if ran else "No cluster was up; nothing of one is left.")
+
+
+def _fill(laboratory: Laboratory, images: Sequence[Path], overlay: Path | None) -> None:
+    """With images and with what an overlay says."""
+    for image in images:
+        started = time.monotonic()
+        laboratory.load_image(image)
+        tell(f"{image.name}: on every worker after {time.monotonic() - started:.0f} s")
+    if overlay is not None:
+        tell(laboratory.apply(overlay))
+        for namespace in laboratory.namespaces():
+            laboratory.wait_for(namespace=namespace)
+            tell(f"{namespace}: all is rolled out")
+
+
+def _describe(laboratory: Laboratory) -> str:
+    plane = laboratory.plane
+    machines = [
+        *(f"{one.name}    {one.api.url}  {one.zone}  logs in {one.folder}" for one in plane.masters),
+        *(
+            f"{one.name}    {one.address}               {one.zone}  logs in {one.folder}, "
+            f"inside: nsenter --target {one.system.first_process} --all"
+            for one in laboratory.workers
+        ),
+    ]
+    command = shlex.join([str(ensure("kubectl")), "--kubeconfig", str(plane.kubeconfig), "get", "pods", "-A"])
+    return "\n".join(
+        [
+            f"address     {plane.entrance.url}",
+            *machines,
+            f"kubeconfig  {plane.kubeconfig}",
+            *(f"Service     {place}" for place in laboratory.node_ports()),
+            f"try         {command}",
+            "end         make cluster-down",
+        ]
+    )

@@ -1,0 +1,108 @@
+"""A cluster is kept in the background until it is told to end, and what one left behind is removed."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tapwatch.errors import TapwatchError
+from tests.cluster.keeper import Keeper
+from tests.servers.waiting import comes_true
+
+KEEPS = """
+import signal, sys
+from pathlib import Path
+from tests.cluster.keeper import Keeper
+keeper = Keeper(Path(sys.argv[1]))
+with keeper.keeping():
+    print("working", flush=True)
+    keeper.describe("it is here")
+    signal.pause()
+"""
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[Keeper]:
+    keeper = Keeper(tmp_path / "cluster")
+    yield keeper
+    keeper.end()
+
+
+def test_it_goes_on_after_its_description_was_printed(keeper: Keeper, capfd: pytest.CaptureFixture[str]) -> None:
+    assert keeper.start(keeping(keeper)) == "it is here"
+    assert "working" in capfd.readouterr().err
+    assert keeper.description == "it is here"
+    assert keeper.pid is not None
+
+
+def test_a_second_one_is_refused(keeper: Keeper) -> None:
+    keeper.start(keeping(keeper))
+    with pytest.raises(TapwatchError, match=rf"up already, kept by process {keeper.pid}: `make cluster-down` ends it"):
+        keeper.start(keeping(keeper))
+    assert keeper.description == "it is here"
+
+
+def test_one_that_does_not_come_up_says_why(keeper: Keeper, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(TapwatchError, match=f"did not come up; all that was said is in {keeper.log}"):
+        keeper.start([sys.executable, "-c", "raise SystemExit('no etcd')"])
+    assert "no etcd" in capfd.readouterr().err
+    assert keeper.pid is None
+
+
+def test_it_ends_with_its_files(keeper: Keeper) -> None:
+    keeper.start(keeping(keeper))
+    pid = keeper.pid
+    assert keeper.end()
+    assert pid is not None
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    assert not keeper.folder.exists()
+    assert not keeper.end()
+
+
+def test_one_that_was_killed_is_not_there(keeper: Keeper) -> None:
+    keeper.start(keeping(keeper))
+    assert keeper.pid is not None
+    os.kill(keeper.pid, signal.SIGKILL)
+    assert comes_true(lambda: keeper.pid is None)
+    assert keeper.description is None
+    assert keeper.start(keeping(keeper)) == "it is here"
+
+
+@pytest.mark.timeout(600)
+def test_the_command_keeps_a_cluster(tmp_path: Path) -> None:
+    folder = tmp_path / "cluster"
+    try:
+        printed = command(folder, "up", "--tuned")
+        kubectl = next(line for line in printed.stdout.splitlines() if line.startswith("try")).split()[1:]
+        pods = subprocess.run(kubectl, capture_output=True, text=True, check=True).stdout
+        assert pods.count("coredns") == 2
+        assert command(folder, "status").stdout == printed.stdout
+    finally:
+        assert command(folder, "down").stdout == "The cluster is down; nothing of it is left.\n"
+    assert not folder.exists()
+    assert "no cluster is up" in command(folder, "status", status=1).stderr
+
+
+def test_without_root_the_command_says_so(tmp_path: Path) -> None:
+    """In a user namespace without a user of ours nobody is root."""
+    printed = command(tmp_path / "cluster", "up", status=1, before=("unshare", "--user"))
+    assert printed.stderr == ("Error: a network of machines needs network namespaces, and so root: run this as root\n")
+
+
+def keeping(keeper: Keeper) -> list[str]:
+    return [sys.executable, "-c", KEEPS, str(keeper.folder)]
+
+
+def command(
+    folder: Path, *arguments: str, status: int = 0, before: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """`python -m tests.cluster cluster`, which ends as expected."""
+    line = [*before, sys.executable, "-m", "tests.cluster", "cluster", f"--folder={folder}", *arguments]
+    result = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert result.returncode == status, result.stderr
+    return result
