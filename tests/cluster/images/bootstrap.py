@@ -9,19 +9,29 @@ from pathlib import Path
 from typing import Final
 
 from tapwatch.errors import TapwatchError
+from tests.servers.daemon import LEASH
 
 SUITE: Final = "bookworm"
 EPOCH: Final = 0
 """Unix time of everything in an image: when something was built says nothing about what it is."""
 
-PRIVATE_MOUNTS: Final = ("unshare", "--mount", "--propagation=private")
-"""Before a command: what it mounts ends with it, even when it is killed."""
+CONTAINED: Final = (
+    *LEASH,
+    *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation=private"),
+    *("nice", "-n", "15"),
+)
+"""Before a command: what it mounts and starts ends with it, and with us, even by kill -9."""
 
 _MIRROR, _SECURITY = "http://deb.debian.org/debian", "http://deb.debian.org/debian-security"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _SLIM = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*")
 """What the slim variant of the public image leaves out."""
 _OF_THIS_MACHINE = ("etc/hostname", "etc/resolv.conf", "etc/apt/sources.list", "etc/apt/sources.list.d/*")
+
+
+def recipe() -> tuple[bytes, ...]:
+    """What decides how a root becomes an image: part of the key under which one is cached."""
+    return tuple(Path(__file__).with_name(name).read_bytes() for name in ("bootstrap.py", "ociarchive.py"))
 
 
 def require(*programs: str) -> None:
@@ -57,7 +67,7 @@ def bootstrap(layer: Path, packages: Sequence[str] = (), before: Sequence[str] =
             for address, suites in _suites(mirror, security)
             for suite in suites
         ]
-        run([*PRIVATE_MOUNTS, "mmdebstrap", *options, SUITE, str(layer), *lines])
+        run([*CONTAINED, "mmdebstrap", *options, SUITE, str(layer), *lines])
 
 
 def mirrors() -> tuple[str, str]:

@@ -16,16 +16,19 @@ from typing import Final
 import click
 
 from tapwatch.errors import TapwatchError
-from tests.cluster.images import ociarchive
-from tests.cluster.images.bootstrap import EPOCH, PRIVATE_MOUNTS, bootstrap, mirrors, require, run, sources
+from tests.cluster.images import inspection, ociarchive
+from tests.cluster.images.bootstrap import CONTAINED, EPOCH, bootstrap, mirrors, recipe, require, run, sources
 from tests.servers.cache import cached, digest, tell
 
 ROOT: Final = Path(__file__).parents[3]
 BASE: Final = "docker.io/library/debian:bookworm-slim"
 SBOM: Final = "usr/share/sbom/tapwatch.cdx.json"
 
-_FILES = ("Containerfile", ".containerignore", "pyproject.toml", "README.md", "LICENSE")
-_FOLDERS = ("requirements", "tapwatch", "exporters", "alerting", "dashboards", "demo", "images")
+_FILES = (
+    *("Containerfile", ".containerignore", "pyproject.toml", "README.md", "LICENSE"),
+    *(f"requirements/{kind}.txt" for kind in ("build", "image", "run")),
+)
+_FOLDERS = ("tapwatch", "exporters", "alerting", "dashboards", "demo", "images")
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
 
@@ -42,13 +45,13 @@ def ensure(name: str | None = None, base: str | None = None) -> Path:
     `base` is another image to build on, from its registry. Raises TapwatchError with the end of the build's output.
     """
     parts = (name or own_name(), base or str(base_image()))
-    key = digest([*(part.encode() for part in parts), *_content(), *_recipe()])
+    key = digest([*(part.encode() for part in parts), *_content(), Path(__file__).read_bytes()])
     return cached("image-tapwatch", key, lambda folder: build(folder, *parts))
 
 
 def base_image() -> Path:
     """The archive of the base, bootstrapped at first use."""
-    return cached("image-debian", digest(_recipe()), _bootstrap_base) / "image.tar"
+    return cached("image-debian", digest([BASE.encode(), *recipe()]), _bootstrap_base) / "image.tar"
 
 
 def build(folder: Path, name: str, base: str) -> None:
@@ -69,7 +72,7 @@ def build(folder: Path, name: str, base: str) -> None:
     run([*buildah, "push", "--quiet", full, f"oci:{scratch / 'layout'}"])
     ociarchive.name_layout(scratch / "layout", name, folder / "image.tar")
     shutil.rmtree(scratch)
-    (folder / "sbom.cdx.json").write_bytes(ociarchive.read(folder / "image.tar", SBOM))
+    (folder / "sbom.cdx.json").write_bytes(inspection.read(folder / "image.tar", SBOM))
     tell(f"{name}: built in {time.monotonic() - started:.0f} s")
 
 
@@ -84,7 +87,7 @@ def _bootstrap_base(folder: Path) -> None:
 def _buildah(scratch: Path) -> list[str]:
     """The command on a storage of its own, whose mounts end with it."""
     storage = [f"--root={scratch / 'storage'}", f"--runroot={scratch / 'run'}", "--storage-driver=overlay"]
-    return [*PRIVATE_MOUNTS, "nice", "-n", "15", "buildah", *storage]
+    return [*CONTAINED, "buildah", *storage]
 
 
 def _secrets(scratch: Path) -> list[str]:
@@ -131,12 +134,6 @@ def _content() -> Iterator[bytes]:
             yield path.read_bytes()
 
 
-def _recipe() -> Iterator[bytes]:
-    """How images are made here."""
-    for name in ("bootstrap.py", "ociarchive.py", "own.py"):
-        yield Path(__file__).with_name(name).read_bytes()
-
-
 @click.command()
 @click.option("--name", help="Name and tag; the project's when not given.")
 @click.option("--base", help=f"Build on this image of a registry; else on {BASE}, made here from Debian's packages.")
@@ -152,7 +149,7 @@ def main(name: str | None, base: str | None, again: bool) -> None:  # noqa: FBT0
 def _describe(folder: Path) -> str:
     image = folder / "image.tar"
     size = image.stat().st_size / 1e6
-    return f"{image}\n{folder / 'sbom.cdx.json'}\n{ociarchive.manifest_digest(image)}  {size:.0f} MB"
+    return f"{image}\n{folder / 'sbom.cdx.json'}\n{inspection.manifest_digest(image)}  {size:.0f} MB"
 
 
 def _build_twice() -> str:
@@ -164,7 +161,7 @@ def _build_twice() -> str:
         (folder / attempt / "base").mkdir(parents=True)
         _bootstrap_base(folder / attempt / "base")
         build(folder / attempt, own_name(), str(folder / attempt / "base" / "image.tar"))
-        digests.append(ociarchive.manifest_digest(folder / attempt / "image.tar"))
+        digests.append(inspection.manifest_digest(folder / attempt / "image.tar"))
     if len(set(digests)) != 1:
         raise TapwatchError(f"two builds differ: {' and '.join(digests)}; both are in {folder}")
     shutil.rmtree(folder)

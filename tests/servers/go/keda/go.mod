@@ -352,7 +352,6 @@ replace k8s.io/metrics => k8s.io/metrics v0.35.5
 
 replace sigs.k8s.io/controller-runtime => sigs.k8s.io/controller-runtime v0.23.3
 
-tool (
-	github.com/kedacore/keda/v2/cmd/adapter
-	github.com/kedacore/keda/v2/cmd/operator
-)
+tool github.com/kedacore/keda/v2/cmd/adapter
+
+tool github.com/kedacore/keda/v2/cmd/operator

@@ -144,7 +144,6 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
-tool (
-	github.com/prometheus-operator/prometheus-operator/cmd/operator
-	github.com/prometheus-operator/prometheus-operator/cmd/prometheus-config-reloader
-)
+tool github.com/prometheus-operator/prometheus-operator/cmd/operator
+
+tool github.com/prometheus-operator/prometheus-operator/cmd/prometheus-config-reloader

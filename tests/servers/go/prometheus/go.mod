@@ -1,3 +1,6 @@
+// Holds what the service discoveries of its tags in gotools.py need and nothing more: `go mod tidy`, which knows no tags,
+// would add the clients of all clouds. After another version in the require line:
+//   go build -mod=mod -tags remove_all_sd,... tool
 module tapwatch/tests/servers/prometheus
 
 go 1.26.0
