@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo demo-check test coverage test-quick check format bench lock docs dashboards clean cluster cluster-down
+.PHONY: help install dev demo demo-check test coverage test-quick check format bench lock docs dashboards images clean cluster cluster-down
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,11 +26,13 @@ demo-check: install ## Run the pipeline, break things, and see that every messag
 test: dev ## Run every test (PYTEST_ARGS="-k leak" picks some)
 	@$(BIN)/python -m tests.servers.gotools >/dev/null
 	@[ $$(id -u) != 0 ] || $(BIN)/python -m tests.servers.zabbix 7.0 6.0 >/dev/null
+	@[ $$(id -u) != 0 ] || $(BIN)/python -m tests.cluster.images tapwatch >/dev/null
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 coverage: dev ## Run every test, and show which lines none of them reaches
 	@$(BIN)/python -m tests.servers.gotools >/dev/null
 	@[ $$(id -u) != 0 ] || $(BIN)/python -m tests.servers.zabbix 7.0 6.0 >/dev/null
+	@[ $$(id -u) != 0 ] || $(BIN)/python -m tests.cluster.images tapwatch >/dev/null
 	@$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
 
 test-quick: dev ## Run the tests that need no other servers
@@ -56,6 +58,9 @@ docs: dev ## Write the page of metrics and the map format's schema again
 dashboards: dev ## Write the dashboards' JSON again
 	@$(BIN)/tapwatch dashboards build
 
+images: dev ## Build the image of all processes, as root (IMAGES_ARGS="--name tapwatch:1.2", or --base, or --again)
+	@$(BIN)/python -m tests.cluster.images.own $(IMAGES_ARGS)
+
 bench: dev ## Measure ourselves beside the peers (BENCH_ARGS=line picks a part)
 	@$(BIN)/python -m tests.servers.gotools modbus_exporter telegraf >/dev/null
 	@$(BIN)/python -m bench --modbus-exporter "$$($(BIN)/python -m tests.servers.gotools modbus_exporter)" \
@@ -74,8 +79,10 @@ lock: ## Lock the newest allowed dependencies with hashes (needs uv)
 		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 			--no-emit-index-url --no-emit-find-links pyproject.toml $$extra -o requirements/$$kind.txt || exit 1; \
 	done
-	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links requirements/build.in -o requirements/build.txt
+	@for kind in build image; do \
+		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+			--no-emit-index-url --no-emit-find-links requirements/$$kind.in -o requirements/$$kind.txt || exit 1; \
+	done
 
 clean: ## Remove what these targets made in this folder
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

@@ -4,8 +4,10 @@ Each comes from a folder of `go/` with a go.mod whose `tool` lines say what to b
 source. Kubernetes' programs share one, so that each finds most of its packages compiled already.
 """
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +64,10 @@ class Tool:
     """Whether the tests use it; what only the benchmarks use is built when it is named."""
     shared_module: str = ""
     """The folder of `go/` that it shares with other tools; else it has one of its own name."""
+    command: str = ""
+    """The last part of its package's path, where that is not its name."""
+    generated: Mapping[str, str] = field(default_factory=dict)
+    """Files that its release process writes and its module lacks: paths and texts."""
 
     @property
     def module(self) -> Path:
@@ -72,7 +78,9 @@ class Tool:
     def package(self) -> str:
         """What is built: the module's only tool, or the one of this name."""
         packages: list[str] = re.findall(r"^tool (\S+)$", self._go_mod(), re.MULTILINE)
-        return next(package for package in packages if len(packages) == 1 or package.endswith(f"/{self.name}"))
+        return next(
+            package for package in packages if len(packages) == 1 or package.endswith(f"/{self.command or self.name}")
+        )
 
     @property
     def go_version(self) -> gotoolchain.Version:
@@ -82,8 +90,13 @@ class Tool:
     @property
     def version(self) -> str:
         """The version of the module that the tool is a package of, as `1.37.0`."""
+        return self.source[1]
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """The module that the tool is a package of, and its version."""
         required = re.findall(r"^(?:require)?\s+(\S+) v(\S+)", self._go_mod(), re.MULTILINE)
-        return str(max((path, version) for path, version in required if f"{self.package}/".startswith(f"{path}/"))[1])
+        return max((path, version) for path, version in required if f"{self.package}/".startswith(f"{path}/"))
 
     @property
     def linker_flags(self) -> str:
@@ -96,7 +109,8 @@ class Tool:
     def key(self) -> str:
         """Changes whenever the program could: with its module's files, the flags and the platform."""
         files = [file.read_bytes() for file in sorted(self.module.iterdir())]
-        texts = (GOFLAGS, self.linker_flags, sysconfig.get_platform(), *self.tags)
+        more = (text for file in self.generated.items() for text in file)
+        texts = (GOFLAGS, self.linker_flags, sysconfig.get_platform(), *self.tags, *more)
         return digest([*files, *(text.encode() for text in texts)])
 
     def _go_mod(self) -> str:
@@ -129,6 +143,18 @@ def _cni_plugin(name: str) -> Tool:
     return Tool(name, 5, shared_module="cni")
 
 
+def _operator_tool(name: str, usual_seconds: int, command: str = "") -> Tool:
+    """A program of prometheus-operator; the seconds of the second are those after the first."""
+    module = "prometheus-operator"
+    return Tool(name, usual_seconds, _PROMETHEUS_VERSION, for_tests=False, shared_module=module, command=command)
+
+
+def _keda_tool(name: str, usual_seconds: int, command: str) -> Tool:
+    """A program of KEDA; the seconds of the second are those after the first."""
+    variables = {"github.com/kedacore/keda/v2/version.Version": "{major}.{minor}.{patch}"}
+    return Tool(name, usual_seconds, variables, for_tests=False, shared_module="keda", command=command)
+
+
 TOOLS = {
     tool.name: tool
     for tool in (
@@ -155,6 +181,31 @@ TOOLS = {
             tags=("custom", "inputs.modbus", "outputs.discard", "outputs.prometheus_client"),
             for_tests=False,
         ),
+        Tool(
+            "prometheus",
+            300,
+            {"github.com/prometheus/common/version.Version": "3.15.0"},  # its modules count otherwise: v0.315.0
+            tags=("remove_all_sd", "enable_dns_sd", "enable_kubernetes_sd"),  # half of it is clients of clouds
+            for_tests=False,
+        ),
+        Tool(
+            "alertmanager",
+            80,
+            _PROMETHEUS_VERSION,
+            for_tests=False,
+            generated={"ui/app/dist/index.html": "<!doctype html><title>Alertmanager</title>No user interface here."},
+        ),
+        _operator_tool("prometheus-operator", 200, command="operator"),
+        _operator_tool("prometheus-config-reloader", 30),
+        Tool(
+            "cloudnative-pg",
+            230,
+            {"github.com/cloudnative-pg/cloudnative-pg/pkg/versions.buildVersion": "{major}.{minor}.{patch}"},
+            for_tests=False,
+            command="manager",
+        ),
+        _keda_tool("keda", 300, command="operator"),
+        _keda_tool("keda-metrics-apiserver", 30, command="adapter"),
     )
 }
 
@@ -174,8 +225,9 @@ def _build(tool: Tool, folder: Path) -> None:
     go, log = gotoolchain.locate(tool.go_version), folder / "build.log"
     flags = ["-ldflags", tool.linker_flags, "-tags", ",".join(tool.tags)]
     command: list[str | Path] = [go, "build", *flags, "-o", folder / tool.name, tool.package]
+    module = _module_with_generated_files(tool, go, folder) if tool.generated else tool.module
     progress = _Progress(tool)
-    status = _run(command, log, tool.module, progress)
+    status = _run(command, log, module, progress)
     seconds = progress.seconds
     if status != 0:
         end = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
@@ -183,15 +235,39 @@ def _build(tool: Tool, folder: Path) -> None:
     tell(f"{tool.name} {tool.version}: built in {seconds:.0f} s")
 
 
+def _module_with_generated_files(tool: Tool, go: Path, folder: Path) -> Path:
+    """A module in the folder that builds the tool from a copy of its source with the generated files in it."""
+    module, _ = tool.source
+    command: list[str | Path] = [go, "mod", "download", "-json", module]
+    answer = subprocess.run(command, cwd=tool.module, env=_environment(), capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        raise TapwatchError(f"{module} was not fetched: {answer.stderr.strip() or answer.stdout.strip()}")
+    copy = folder / "source"
+    shutil.copytree(json.loads(answer.stdout)["Dir"], copy, copy_function=shutil.copyfile)
+    for part in (copy, *copy.rglob("*/")):
+        part.chmod(0o755)  # in Go's cache nobody may write
+    for path, text in tool.generated.items():
+        file = copy / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    shutil.copy(tool.module / "go.sum", folder)
+    replaced = f"{(tool.module / 'go.mod').read_text()}\nreplace {module} => ./source\n"
+    (folder / "go.mod").write_text(replaced, encoding="utf-8")
+    return folder
+
+
+def _environment() -> dict[str, str]:
+    return gotoolchain.environment(CGO_ENABLED="0", GOFLAGS=GOFLAGS, GOWORK="off")
+
+
 def _run(command: Sequence[str | Path], log: Path, folder: Path, progress: "_Progress") -> int:
     """The command's exit status; its output goes to the log."""
-    environment = gotoolchain.environment(CGO_ENABLED="0", GOFLAGS=GOFLAGS, GOWORK="off")
     with (
         log.open("wb") as output,
         subprocess.Popen(
             [*LEASH, *command],
             cwd=folder,
-            env=environment,
+            env=_environment(),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # so that the compilers can be ended with their go

@@ -70,6 +70,13 @@ def test_an_unknown_tool_is_told_with_the_known_ones() -> None:
         ("kwok", "0.8.0"),
         ("kube-state-metrics", "2.20.0"),
         ("pint", "0.87.0"),
+        ("prometheus", "0.315.0"),
+        ("alertmanager", "0.34.2"),
+        ("prometheus-operator", "0.89.0"),
+        ("prometheus-config-reloader", "0.89.0"),
+        ("cloudnative-pg", "1.28.0"),
+        ("keda", "2.20.0"),
+        ("keda-metrics-apiserver", "2.20.0"),
     ],
 )
 def test_a_tool_is_of_its_modules_version(tool: str, version: str) -> None:
@@ -79,7 +86,21 @@ def test_a_tool_is_of_its_modules_version(tool: str, version: str) -> None:
 def test_telegraf_is_built_with_the_plugins_that_the_benchmark_uses_and_for_no_test() -> None:
     telegraf = gotools.TOOLS["telegraf"]
     assert telegraf.tags == ("custom", "inputs.modbus", "outputs.discard", "outputs.prometheus_client")
-    assert [tool.name for tool in gotools.TOOLS.values() if not tool.for_tests] == ["kube-state-metrics", "telegraf"]
+    assert not telegraf.for_tests
+
+
+def test_what_only_benchmarks_and_the_laboratory_run_is_built_when_it_is_named() -> None:
+    assert {name for name, tool in gotools.TOOLS.items() if not tool.for_tests} == {
+        "kube-state-metrics",
+        "telegraf",
+        "prometheus",
+        "alertmanager",
+        "prometheus-operator",
+        "prometheus-config-reloader",
+        "cloudnative-pg",
+        "keda",
+        "keda-metrics-apiserver",
+    }
 
 
 def test_another_tag_is_another_build() -> None:
@@ -91,6 +112,13 @@ def test_tools_of_one_module_are_different_programs() -> None:
     assert gotools.TOOLS["kube-scheduler"].package == "k8s.io/kubernetes/cmd/kube-scheduler"
     assert gotools.TOOLS["kubectl"].package == "k8s.io/kubernetes/cmd/kubectl"
     assert gotools.TOOLS["containerd"].package == "github.com/containerd/containerd/v2/cmd/containerd"
+    assert gotools.TOOLS["keda"].package == "github.com/kedacore/keda/v2/cmd/operator"
+    assert gotools.TOOLS["keda-metrics-apiserver"].package == "github.com/kedacore/keda/v2/cmd/adapter"
+
+
+def test_another_generated_file_is_another_build() -> None:
+    alertmanager = gotools.TOOLS["alertmanager"]
+    assert alertmanager.key != replace(alertmanager, generated={"ui/app/dist/index.html": "another"}).key
 
 
 def test_the_api_server_is_linked_with_its_version() -> None:

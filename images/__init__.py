@@ -1,0 +1,1 @@
+"""What the Containerfile runs while it builds."""
