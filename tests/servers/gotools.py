@@ -121,6 +121,7 @@ TOOLS = {
         _kubernetes_tool("kubectl", 20),
         Tool("kwok", 60),
         Tool("kube-state-metrics", 150, _PROMETHEUS_VERSION, for_tests=False),
+        Tool("kubeconform", 15),
         Tool("pint", 77, {"main.version": "{major}.{minor}.{patch}"}),
         Tool(
             "telegraf",
