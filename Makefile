@@ -45,6 +45,7 @@ check: dev ## Format, lint, types, layers, generated files
 	@$(BIN)/lint-imports
 	@$(BIN)/tapwatch rules build --check
 	@$(BIN)/tapwatch dashboards build --check
+	@$(BIN)/tapwatch k8s build --check
 	@$(BIN)/pytest -q tests/contract/dashboards
 
 format: dev ## Format the code and mend what ruff can mend

@@ -173,6 +173,7 @@ TOOLS = {
         Tool("coredns", 120),
         Tool("kwok", 60),
         Tool("kube-state-metrics", 150, _PROMETHEUS_VERSION, for_tests=False),
+        Tool("kubeconform", 15),
         Tool("pint", 77, {"main.version": "{major}.{minor}.{patch}"}),
         Tool(
             "telegraf",

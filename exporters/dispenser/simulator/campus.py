@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import random
 import socket
 import time
@@ -23,8 +24,6 @@ from exporters.dispenser.simulator.registers import Registers
 from exporters.dispenser.simulator.serialport import SerialPort
 from exporters.dispenser.simulator.unit import Unit
 from tapwatch.errors import TapwatchError
-
-HOST = "127.0.0.1"
 
 _ROUND_SECONDS, _ROUND_PARTS = 1.0, 50
 """Time passes for every unit once in a round; the work is spread over it, so that answers never wait for all of it."""
@@ -141,13 +140,14 @@ class Campus:
     def _wire(self) -> Iterator[SimulatedGateway]:
         """The gateways, still without units."""
         transports = list(self._layout.transports())
-        ports = iter(_free_ports(sum(one != "serial" for one in transports), self._layout.modbus_port))
-        tls = self.authority.server_context(HOST) if self.authority is not None else None
+        wanted = sum(one != "serial" for one in transports)
+        ports = iter(_free_ports(self._layout.modbus_host, wanted, self._layout.modbus_port))
+        tls = self.authority.server_context(self._layout.modbus_host) if self.authority is not None else None
         for transport in transports:
             if transport == "serial":
                 yield _serial_line(self._layout)
             else:
-                gateway = Gateway(transport, HOST, next(ports))
+                gateway = Gateway(transport, self._layout.modbus_host, next(ports))
                 yield SimulatedGateway(gateway, {}, self._layout, tls=tls if transport == "tls" else None)
 
 
@@ -163,7 +163,7 @@ def _serial_line(layout: Layout) -> SimulatedGateway:
     return SimulatedGateway(Gateway("serial", port.path, 0, settings), {}, layout, port=port)
 
 
-def _free_ports(count: int, first: int) -> list[int]:
+def _free_ports(host: str, count: int, first: int) -> list[int]:
     """Ports that nothing listens on, from `first` on or any; raises TapwatchError when there are not enough.
 
     All are held until the last one is found, as the kernel would give a released one again.
@@ -173,12 +173,15 @@ def _free_ports(count: int, first: int) -> list[int]:
         for wanted in [0] * count if first == 0 else range(first, LARGEST_PORT + 1):
             if len(ports) == count:
                 break
-            with contextlib.suppress(OSError):
+            try:
                 probe = held.enter_context(socket.socket())
                 # A port of a simulation that has just ended is free, whatever still lingers on it.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(wanted != 0))
-                probe.bind((HOST, wanted))
+                probe.bind((host, wanted))
                 ports.append(probe.getsockname()[1])
+            except OSError as error:
+                if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
+                    raise TapwatchError(f"gateways cannot listen on {host}: {error.strerror}") from error
     if len(ports) < count:
         where = f" from {first} on" if first else ""
         raise TapwatchError(f"there are only {len(ports)} free ports{where} for {count} gateways")

@@ -33,6 +33,8 @@ class Layout(GatewaySettings):
     """The share of gateways that speak Modbus TCP within TLS."""
     serial_lines: int = 0
     """The last so many gateways are serial lines instead: pseudo-terminals."""
+    modbus_host: str = "127.0.0.1"
+    """The address of this machine that the gateways listen on."""
     modbus_port: int = 0
     """The first gateway's port, the next ones following, taken ones left out; 0 for any free ones."""
     speed: float = 1.0

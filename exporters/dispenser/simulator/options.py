@@ -35,6 +35,7 @@ _SIZE = (
     _option("--rtu-share", _SHARE, 0.25, "Share of gateways with RTU frames."),
     _option("--tls-share", _SHARE, 0.0, "Share of gateways with Modbus TCP within TLS."),
     _option("--serial-lines", click.IntRange(0), 0, "So many gateways are serial devices (pseudo-terminals) instead."),
+    _option("--modbus-host", str, "127.0.0.1", "This machine's address on which the gateways listen."),
     _option(
         "--modbus-port", click.IntRange(0, 65535), 15020, "First gateway's; the others take the next free ones. 0: any."
     ),

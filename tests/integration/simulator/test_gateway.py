@@ -13,7 +13,7 @@ from pymodbus.pdu import ExceptionResponse
 
 from exporters.dispenser.address import DeviceAddress, Gateway
 from exporters.dispenser.registermap import Bits, Place, RegisterMap, Value
-from exporters.dispenser.simulator.campus import HOST, Campus
+from exporters.dispenser.simulator.campus import Campus
 from exporters.dispenser.simulator.faults import Fault
 from exporters.dispenser.simulator.gateway import SimulatedGateway
 from exporters.dispenser.simulator.layout import Layout
@@ -150,7 +150,7 @@ async def test_coils_and_discrete_inputs_answer_in_bits() -> None:
     places = [Place("coil", 0), Place("discrete", 5)]
     leak = Value(places[0], "bit", "ABCD", catalogue.DISPENSER_FAULT, {}, bits=Bits("fault", ("leak",)))
     register_map = RegisterMap("coils", "", "ABCD", None, [leak, replace(leak, place=places[1])])
-    gateway = Gateway("tcp", HOST, free_port())
+    gateway = Gateway("tcp", "127.0.0.1", free_port())
     unit = Unit(DeviceAddress(gateway, 1), Registers(register_map), random.Random(1), lambda: 1_790_000_000.0)
     simulated = SimulatedGateway(gateway, {1: unit}, GatewaySettings())
     await simulated.start()
@@ -163,10 +163,10 @@ async def test_coils_and_discrete_inputs_answer_in_bits() -> None:
 
 
 async def test_a_gateway_whose_port_is_taken_meanwhile_says_so() -> None:
-    with socket.create_server((HOST, 0)) as other:
+    with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(TapwatchError, match=f"cannot listen on 127.0.0.1:{port}"):
-            await SimulatedGateway(Gateway("tcp", HOST, port), {}, GatewaySettings()).start()
+            await SimulatedGateway(Gateway("tcp", "127.0.0.1", port), {}, GatewaySettings()).start()
 
 
 async def test_nothing_can_be_written() -> None:

@@ -1,0 +1,1 @@
+"""Kubernetes manifests: base, components and overlays for Kustomize, and what writes and checks parts of them."""

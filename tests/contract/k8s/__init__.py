@@ -1,0 +1,1 @@
+"""The manifests, as Kustomize builds them."""
