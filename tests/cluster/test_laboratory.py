@@ -231,6 +231,21 @@ def test_a_worker_that_is_cut_off_is_noticed_its_pods_are_replaced_and_it_comes_
     assert comes_true(lambda: asked(alone.address, NODE_PORT) in pods(laboratory))
 
 
+def test_a_worker_that_cannot_boot_leaves_nothing_and_can_be_tried_again(laboratory: Laboratory) -> None:
+    worker = laboratory.workers[2]
+    worker.power_off()
+    logs = worker.folder / "disk" / "log"
+    logs.rename(logs.with_name("kept"))
+    logs.touch()
+    with pytest.raises(FileExistsError):
+        worker.power_on()
+    assert f"{laboratory.plane.lan.cable}-{worker.name}" not in groups(laboratory.plane.lan.cable)
+    logs.unlink()
+    logs.with_name("kept").rename(logs)
+    worker.power_on()
+    assert comes_true(lambda: worker.name in laboratory.ready_nodes(), 120)
+
+
 def test_a_worker_that_hangs_is_noticed_and_goes_on(laboratory: Laboratory) -> None:
     hung = laboratory.workers[1]
     hung.pause()
