@@ -96,7 +96,10 @@ class Laboratory:
         return result.stdout
 
     def load_image(self, *archives: Path) -> None:
-        """Give every worker the images of these archives, of OCI's layout or Docker's."""
+        """Give every worker the images of these archives, of OCI's layout or Docker's.
+
+        An image in OCI's layout is named in full, as `docker.io/library/haproxy:2.6`: so do kubelets ask for it.
+        """
         self._each(lambda worker: import_images(worker.system, archives))
 
     def apply(self, manifests: Path | str) -> str:
