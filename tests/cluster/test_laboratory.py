@@ -244,11 +244,13 @@ def test_a_worker_that_cannot_boot_leaves_nothing_and_can_be_tried_again(laborat
     logs = worker.folder / "disk" / "log"
     logs.rename(logs.with_name("kept"))
     logs.touch()
-    with pytest.raises(FileExistsError):
-        worker.power_on()
+    try:
+        with pytest.raises(FileExistsError):
+            worker.power_on()
+    finally:
+        logs.unlink()
+        logs.with_name("kept").rename(logs)
     assert f"{laboratory.plane.lan.cable}-{worker.name}" not in groups(laboratory.plane.lan.cable)
-    logs.unlink()
-    logs.with_name("kept").rename(logs)
     worker.power_on()
     assert comes_true(lambda: worker.name in laboratory.ready_nodes(), 120)
 
