@@ -1,7 +1,6 @@
 """containerd, a worker's container runtime, with the plugins that give pods their networks."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -74,25 +73,15 @@ def start_containerd(system: System, folder: Path, environment: Mapping[str, str
 
 
 def import_images(system: System, archives: Sequence[Path]) -> None:
-    """Give a worker the images of these archives, by the names that kubelets use. Raises TapwatchError."""
+    """Give a worker the images of these archives, which have full names. Raises TapwatchError."""
     for archive in archives:
         system.run(_ctr("images", "import", "--local", archive))
-    for name in system.run(_ctr("images", "list", "--quiet")).split():
-        if (full := full_name(name)) != name:
-            system.run(_ctr("images", "tag", "--force", name, full))
 
 
-def full_name(image: str) -> str:
-    """What a kubelet asks the runtime for when a pod names `image`: with the registry, and a tag.
-
-    The rules are those of github.com/distribution/reference.
-    """
-    registry, slash, _ = image.partition("/")
-    if not slash:
-        image = f"docker.io/library/{image}"
-    elif not re.search(r"[.:]", registry) and registry != "localhost":
-        image = f"docker.io/{image}"
-    return image if re.search(r"[:@]", image.rsplit("/", 1)[1]) else f"{image}:latest"
+def image_names(system: System) -> list[str]:
+    """What a worker's images are called, without those known by their digests."""
+    names = system.run(_ctr("images", "list", "--quiet")).split()
+    return [name for name in names if "sha256:" not in name]
 
 
 def _answers(system: System) -> bool:

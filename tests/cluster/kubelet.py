@@ -1,7 +1,7 @@
 """A server in a kubelet's place: tells through the API servers what a test says that a node measures.
 
-No kubelet runs here, as one needs a container runtime. The way to it is real: the node's address and port, the API
-server's proxy with its own certificate, and the paths of k8s.io/kubelet/pkg/apis/stats/v1alpha1.
+No kubelet runs here, as one takes a worker, which the laboratory has. The way to it is real: the node's address and
+port, the API server's proxy with its own certificate, and the paths of k8s.io/kubelet/pkg/apis/stats/v1alpha1.
 """
 
 from collections.abc import Iterator, Mapping

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -27,6 +28,7 @@ from tests.servers.nodeprograms import iptables, runc
 from tests.servers.waiting import comes_true
 
 READY_SECONDS: Final = 180
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
 _DNS: Final = Path(__file__).parent / "dns.yaml"
 _KUBELETS: Final = (
     "--authorization-mode=Node",  # beside RBAC
@@ -94,7 +96,10 @@ class Laboratory:
         return result.stdout
 
     def load_image(self, *archives: Path) -> None:
-        """Give every worker the images of these archives, of OCI's layout or Docker's."""
+        """Give every worker the images of these archives, of OCI's layout or Docker's.
+
+        An image in OCI's layout is named in full, as `docker.io/library/haproxy:2.6`: so do kubelets ask for it.
+        """
         self._each(lambda worker: import_images(worker.system, archives))
 
     def apply(self, manifests: Path | str) -> str:
@@ -135,10 +140,10 @@ class Laboratory:
         nodes = self.plane.entrance.ask("GET", "/api/v1/nodes").json()["items"]
         return {node["metadata"]["name"] for node in nodes if _is_ready(node)}
 
-    def settle(self) -> None:
-        """Wait until all nodes are ready and names are answered. Raises TapwatchError."""
+    def settle(self, since: datetime = _EVER) -> None:
+        """Wait until all nodes, heard of after `since`, are ready, and names are answered. Raises TapwatchError."""
         names = {worker.name for worker in self.workers}
-        if not comes_true(lambda: self.ready_nodes() == names, READY_SECONDS):
+        if not comes_true(lambda: self.ready_nodes() & self._heard_of(since) == names, READY_SECONDS):
             logs = [f"{one.kubelet.name}:\n{one.kubelet.log_end(5)}" for one in self.workers if one.is_on]
             silent = ", ".join(sorted(names - self.ready_nodes()))
             raise TapwatchError("\n".join([f"after {READY_SECONDS} s these nodes are not ready: {silent}", *logs]))
@@ -148,7 +153,13 @@ class Laboratory:
         """Undo whatever was done to any part, and wait until all is well again."""
         self.plane.mend()
         self._each(Worker.mend)
-        self.settle()
+        self.settle(datetime.now(UTC))
+
+    def _heard_of(self, since: datetime) -> set[str]:
+        """The names of nodes whose kubelets renewed their leases after this."""
+        answer = self.plane.entrance.ask("GET", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
+        times = {one["metadata"]["name"]: one["spec"]["renewTime"] for one in answer.json()["items"]}
+        return {name for name, time in times.items() if datetime.fromisoformat(time) > since}
 
     def _roll_out(self, workload: str, namespace: str, seconds: float) -> None:
         try:

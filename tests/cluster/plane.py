@@ -3,7 +3,8 @@
 Each master has an etcd member, an API server, a controller manager and a scheduler. HAProxy stands on this machine and
 passes connections to API servers that say they are ready. Their addresses are in the EndpointSlice `kubernetes`. TLS is
 everywhere, with RBAC and Kubernetes' own roles; the aggregation layer and webhooks reach endpoints of Services that
-this machine, or any other on the network, serves. There is no kubelet: nodes are objects only, kept alive by kwok.
+this machine, or any other on the network, serves. Kubelets come with the laboratory's workers; without them nodes are
+objects only, kept alive by kwok.
 """
 
 import http.client

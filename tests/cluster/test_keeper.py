@@ -12,6 +12,8 @@ import pytest
 
 from tapwatch.errors import TapwatchError
 from tests.cluster.keeper import Keeper
+from tests.servers.nodeprograms import busybox
+from tests.servers.ociimage import write_image
 from tests.servers.waiting import comes_true
 
 KEEPS = """
@@ -23,6 +25,25 @@ with keeper.keeping():
     print("working", flush=True)
     keeper.describe("it is here")
     signal.pause()
+"""
+SLEEPER = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: beds}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: sleeper, namespace: beds}
+spec:
+  selector: {matchLabels: {app: sleeper}}
+  template:
+    metadata: {labels: {app: sleeper}}
+    spec: {terminationGracePeriodSeconds: 0, containers: [{name: sleeper, image: "sleeper:1"}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: sleeper, namespace: beds}
+spec: {type: NodePort, selector: {app: sleeper}, ports: [{port: 80}]}
 """
 
 
@@ -74,10 +95,18 @@ def test_one_that_was_killed_is_not_there(keeper: Keeper) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_the_command_keeps_a_cluster(tmp_path: Path) -> None:
-    folder = tmp_path / "cluster"
+def test_the_command_keeps_a_cluster_with_what_it_is_given(tmp_path: Path) -> None:
+    folder, image = tmp_path / "cluster", tmp_path / "sleeper.tar"
+    write_image(
+        image, "docker.io/library/sleeper:1", {"/bin/busybox": busybox()}, ("/bin/busybox", "tail", "-f", "/dev/null")
+    )
+    (tmp_path / "kustomization.yaml").write_text("resources: [sleeper.yaml]\n")
+    (tmp_path / "sleeper.yaml").write_text(SLEEPER)
     try:
-        printed = command(folder, "up", "--tuned")
+        printed = command(folder, "up", "--tuned", f"--image={image}", f"--overlay={tmp_path}")
+        assert "sleeper.tar: on every worker after" in printed.stderr
+        assert "beds: all is rolled out" in printed.stderr
+        assert "beds/sleeper port 80: http://198.18." in printed.stdout
         kubectl = next(line for line in printed.stdout.splitlines() if line.startswith("try")).split()[1:]
         pods = subprocess.run(kubectl, capture_output=True, text=True, check=True).stdout
         assert pods.count("coredns") == 2

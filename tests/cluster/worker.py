@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,7 @@ from tests.cluster.volumes import make_folders
 from tests.servers.apiserver import SERVICES
 from tests.servers.daemon import Daemon
 from tests.servers.gotools import ensure
-from tests.servers.lan import Lan
+from tests.servers.lan import Lan, Machine
 from tests.servers.nodeprograms import iptables
 
 DISK: Final = "disk"
@@ -80,17 +81,16 @@ class Worker:
         """Boot it; its daemons run when this returns, its node need not be ready yet. Nothing happens when it is on."""
         if self.is_on:
             return
-        machine = self.lan.add_machine(self.name, self.identity.number)
-        machine.add_route(SERVICES)  # any way will do: kube-proxy changes the destination before a packet leaves
-        for network, address in self.neighbours.items():
-            machine.add_route(network, address)
-        system = System.boot(machine, Cgroup.create(f"{self.lan.cable}-{self.name}"), self.folder / DISK)
-        variables = {"PATH": f"{iptables()}:{os.environ['PATH']}"}
-        containerd = start_containerd(system, self.folder, variables)
-        variables |= self.tuning.environment
-        kubelet = self._start(system, "kubelet", variables, kubelet_flags(self.identity, self.folder))
-        kube_proxy = self._start(system, "kube-proxy", variables, kube_proxy_flags(self.folder))
-        self._parts = _Parts(system, containerd, kubelet, kube_proxy)
+        with ExitStack() as undo:
+            machine = self.lan.add_machine(self.name, self.identity.number)
+            undo.callback(machine.remove)
+            machine.add_route(SERVICES)  # any way will do: kube-proxy changes the destination before a packet leaves
+            for network, address in self.neighbours.items():
+                machine.add_route(network, address)
+            cgroup = Cgroup.create(f"{self.lan.cable}-{self.name}")
+            undo.callback(cgroup.remove)
+            self._parts = self._boot(machine, cgroup)
+            undo.pop_all()
 
     def power_off(self) -> None:
         """As by pulling the plug: nobody is told, nothing is refused. Nothing happens when it is off."""
@@ -125,6 +125,15 @@ class Worker:
         for daemon in (self.containerd, self.kubelet, self.kube_proxy):
             daemon.resume()
             daemon.start()
+
+    def _boot(self, machine: Machine, cgroup: Cgroup) -> "_Parts":
+        system = System.boot(machine, cgroup, self.folder / DISK)
+        variables = {"PATH": f"{iptables()}:{os.environ['PATH']}"}
+        containerd = start_containerd(system, self.folder, variables)
+        variables |= self.tuning.environment
+        kubelet = self._start(system, "kubelet", variables, kubelet_flags(self.identity, self.folder))
+        kube_proxy = self._start(system, "kube-proxy", variables, kube_proxy_flags(self.folder))
+        return _Parts(system, containerd, kubelet, kube_proxy)
 
     def _start(self, system: System, program: str, variables: Mapping[str, str], flags: Sequence[str]) -> Daemon:
         environment = [f"{name}={value}" for name, value in variables.items()]

@@ -56,8 +56,8 @@ class Machine:
 
     def remove(self) -> None:
         """Its name and its cable are gone at once; another may be added in its place."""
+        _run([*_inside(self.switch), "ip", "link", "delete", self.name])  # first: its network's end would take it, too
         self.holder.kill()
-        _run([*_inside(self.switch), "ip", "link", "delete", self.name])
 
 
 @dataclass(frozen=True)

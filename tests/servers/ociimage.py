@@ -24,9 +24,9 @@ def write_image(
     entrypoint: Sequence[str],
     links: Mapping[str, str] | None = None,
 ) -> None:
-    """An image called `name`, as `registry.k8s.io/pause:3.10`, of programs by their path inside, and symbolic links.
+    """An image of programs by their path inside, and of symbolic links; the same contents make the same bytes.
 
-    The same contents make the same bytes.
+    Its name is a full one, as `docker.io/library/haproxy:2.6`.
     """
     layer = _layer(contents, links or {})
     config = {

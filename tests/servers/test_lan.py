@@ -61,6 +61,32 @@ def test_a_machine_that_is_cut_off_does_not_answer_until_it_is_healed(lan: Lan, 
     assert comes_true(lambda: reachable(machine.address))
 
 
+def test_another_machine_takes_the_place_of_a_removed_one(lan: Lan, tmp_path: Path) -> None:
+    machine = lan.add_machine("one", 11)
+    server = serve(machine, tmp_path)
+    assert reachable(machine.address)
+    server.kill()
+    machine.remove()
+    assert not reachable(machine.address)
+    serve(lan.add_machine("one", 11), tmp_path)
+    assert comes_true(lambda: reachable(machine.address), 5)  # whoever knew the old one's hardware finds the new one
+
+
+def test_networks_behind_a_machine_are_reached_through_it(lan: Lan, tmp_path: Path) -> None:
+    """From this machine and from others."""
+    router, other = lan.add_machine("router", 11), lan.add_machine("other", 12)
+    serve(router, tmp_path)
+    inside = router.start("ip", ["ip", "address", "add", "198.19.255.1/24", "dev", "lo"], tmp_path / "ip.log")
+    assert inside.wait(30)
+    lan.add_route("198.19.255.0/24", router.address)
+    assert reachable("198.19.255.1")
+    other.add_route("198.19.255.0/24", router.address)
+    connect = "import socket; socket.create_connection(('198.19.255.1', 80), 10); print('reached')"
+    client = other.start("client", [sys.executable, "-c", connect], tmp_path / "client.log")
+    assert client.wait(30)
+    assert client.log_end() == "reached"
+
+
 def test_two_networks_stand_beside_each_other(lan: Lan, tmp_path: Path) -> None:
     (tmp_path / "second").mkdir()
     with Lan.start(tmp_path / "second") as second:
@@ -88,7 +114,9 @@ def test_without_root_it_says_so(tmp_path: Path) -> None:
 
 def serve(machine: Machine, folder: Path) -> Daemon:
     """Something that listens on port 80."""
-    server = machine.start("server", [sys.executable, "-c", SERVER], folder / f"{machine.name}-server.log")
+    log = folder / f"{machine.name}-server.log"
+    log.unlink(missing_ok=True)
+    server = machine.start("server", [sys.executable, "-c", SERVER], log)
     assert comes_true(lambda: server.log_end() == "up")
     return server
 
