@@ -29,7 +29,7 @@ def root(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def container(built: Path, root: Path) -> Container:
-    """It may write nowhere."""
+    """It may write nowhere but to shared memory."""
     config = inspection.settings(built / "image.tar")["config"]
     assert os.fspath(config["WorkingDir"]) == "/"
     return Container(root, config["User"], config["Env"])

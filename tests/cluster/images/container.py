@@ -19,6 +19,7 @@ _ENTER = """
 root=$1 settings=$2 scratch=$3 user=$4; shift 4
 mount --bind "$root" "$root" && mount -o remount,bind,ro "$root" || exit 1
 mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" || exit 1
+mount -t tmpfs -o mode=1777 shm "$root/dev/shm" || exit 1
 [ -z "$settings" ] || { mount --bind "$settings" "$root/mnt" && mount -o remount,bind,ro "$root/mnt"; } || exit 1
 [ -z "$scratch" ] || mount -t tmpfs -o mode=1777 tmpfs "$root/tmp" || exit 1
 exec setpriv --no-new-privs chroot --userspec="$user" --groups= "$root" "$@"
@@ -35,7 +36,7 @@ class Container:
     environment: Sequence[str]
     settings: Path | None = None
     scratch: bool = False
-    """Whether it may write to /tmp; else it may write nowhere."""
+    """Whether it may write to /tmp, too; else to shared memory only, as every container may."""
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """What the command prints, and its exit status."""

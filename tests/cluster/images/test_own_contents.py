@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import stat
 import tarfile
 from collections.abc import Iterator
@@ -75,12 +74,13 @@ def test_neither_tests_nor_benchmarks_nor_package_lists_are_inside(root: Path) -
 
 
 def test_nothing_tells_of_the_machine_that_built_it(root: Path, built: Path) -> None:
-    places = [str(own.ROOT), str(Path.home() / ".cache"), f"{socket.gethostname()}\n"]
+    places = [str(own.ROOT), str(Path.home() / ".cache")]
     traces = re.compile(b"|".join(re.escape(place.encode()) for place in places))
     assert [str(file) for file in regular(root) if traces.search(file.read_bytes())] == []
     described = json.dumps(inspection.settings(built / "image.tar"))
     assert not traces.search(described.encode())
     assert not (root / "etc/pip.conf").exists()
+    assert [(root / "etc" / name).read_bytes() for name in ("hostname", "hosts", "resolv.conf")] == [b""] * 3
     assert {
         line.split()[1]
         for line in (root / "etc/apt/sources.list.d/debian.sources").read_text().splitlines()
@@ -93,7 +93,8 @@ def test_nothing_tells_of_the_machine_that_built_it(root: Path, built: Path) -> 
 
 def test_no_private_key_and_no_password_is_inside(root: Path) -> None:
     key = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}")
-    assert [str(file) for file in regular(root) if key.search(file.read_bytes())] == []
+    found = {file.name for file in regular(root) if key.search(file.read_bytes())}
+    assert {name for name in found if not name.startswith("libgnutls.so.")} == set()  # it tests itself with known keys
     assert {line.split(":")[1] for line in (root / "etc/shadow").read_text().splitlines()} <= {"*", "!", "!*", "x"}
     assert [file.name for file in files(root) if file.name in {".netrc", ".pypirc", "pip.conf", "auth.conf"}] == []
 

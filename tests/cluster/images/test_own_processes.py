@@ -178,9 +178,9 @@ def test_dashboards_are_written_to_the_one_place_that_may_be_written(container: 
 
 
 def test_a_chart_with_chinese_names_is_drawn_with_the_fonts_inside(container: Container) -> None:
-    answer = replace(container, scratch=True).run("python", "-W", "error", "-c", DRAWING)
+    answer = container.run("python", "-W", "error", "-c", DRAWING)
     assert answer.stdout == "b'\\x89PNG' True\n", answer.stderr
-    answer = replace(container, scratch=True).run("python", "-c", FONT)
+    answer = container.run("python", "-c", FONT)
     assert "wqy-microhei" in answer.stdout, answer.stderr
 
 

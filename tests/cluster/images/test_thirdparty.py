@@ -31,8 +31,9 @@ def test_a_program_runs_on_an_otherwise_empty_root(archive: Path, tmp_path: Path
     root = tmp_path / "root"
     inspection.unpack(archive, root)
     config = inspection.settings(archive)["config"]
+    enter = ("/usr/sbin/chroot", f"--userspec={config['User']}", "--groups=", str(root))
     answer = subprocess.run(
-        ["/usr/sbin/chroot", f"--userspec={config['User']}", "--groups=", str(root), *config["Entrypoint"], "--version"],
+        [*enter, *config["Entrypoint"], "--version"],
         capture_output=True,
         text=True,
         check=False,
