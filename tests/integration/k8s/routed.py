@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
@@ -66,7 +67,7 @@ class Routed:
     async def probe(self, address: str, router: int = 0) -> bool:
         """Whether a probe of this dispenser, through the router, read it."""
         status, text = await self.get(f"{self.routers[router].url}/probe", target=address)
-        return status == 200 and re.search(r"^dispenser_up 1(\.0)?$", text, re.MULTILINE) is not None
+        return status == HTTPStatus.OK and re.search(r"^dispenser_up 1(\.0)?$", text, re.MULTILINE) is not None
 
     async def probe_all(self) -> list[str]:
         """The dispensers that were not read, of all, asked at once."""
@@ -91,7 +92,7 @@ class Routed:
         up = re.findall(r'haproxy_server_status\{proxy="dispenser-exporters",server="(\w+)",state="UP"\} 1$', text, re.M)
         return set(up)
 
-    async def _probes(self) -> dict[str, float]:
+    async def probes(self) -> dict[str, float]:
         """How many probes each replica has answered; one that is down is left out."""
         counts = {}
         for name, replica in self.replicas.items():
@@ -115,7 +116,9 @@ async def routed(folder: Path, addresses: list[str], *, routers: int = 1) -> Asy
         replicas = {address: Replica(address, port, _exporter(folder, address, port)) for address in addresses}
         for replica in replicas.values():
             stack.callback(replica.daemon.stop)
-        known: list[str] = list(addresses)
+        for replica in replicas.values():  # a new server counts as up until it is found down
+            await until(lambda replica=replica: _answers(session, replica))  # type: ignore[misc]
+        known = list(addresses)
         servers = [await stack.enter_async_context(name_server(NAME, known, seed)) for seed in range(routers)]
         made = tuple(_router(folder, number, server.port, port) for number, server in enumerate(servers))
         for router in made:
@@ -139,6 +142,11 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = SECON
             await asyncio.sleep(0.05)
 
     await asyncio.wait_for(waiting(), seconds)
+
+
+async def _answers(session: aiohttp.ClientSession, replica: Replica) -> bool:
+    async with session.get(f"{replica.url}/-/ready") as response:
+        return response.status == HTTPStatus.OK
 
 
 async def _count_up(found: Routed, number: int, count: int) -> bool:
