@@ -1,0 +1,1 @@
+"""The manifests with real servers: the router, the API server."""
