@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from tapwatch.errors import TapwatchError
-from tests.cluster.images.catalogue import images
 from tests.cluster.laboratory import Laboratory
 from tests.experiments.experiments import EXPERIMENTS, Experiment
 from tests.experiments.measure import Result, observed, outside, save
@@ -50,11 +49,10 @@ async def perform(chosen: Sequence[Experiment], *, tuned: bool) -> list[Result]:
     """On a cluster of their own, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="tapwatch-experiments-") as name:
         folder = Path(name)
-        archives = await asyncio.to_thread(images)
         with Laboratory.start(folder / "laboratory", tuned=tuned) as laboratory:
             tell(f"the laboratory is up: {laboratory.plane.entrance.url}")
             async with outside(laboratory, folder) as cloud:
-                stack = await asyncio.to_thread(bring_up, laboratory, archives, folder / "overlay")
+                stack = await asyncio.to_thread(bring_up, laboratory, folder / "overlay")
                 tell(f"the stack is whole: {dict(stack.parts())}")
                 async with observed(stack, cloud) as bench:
                     results = []

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tests.cluster.installation import NAMESPACE
 from tests.cluster.master import Master
 from tests.cluster.worker import Worker
-from tests.experiments.stack import NAMESPACE, Pod, Stack
+from tests.experiments.stack import Pod, Stack
 
 Condition = Callable[[], bool]
 """May raise OSError while nothing answers, which counts as not yet."""

@@ -18,11 +18,12 @@ from alerting.dingtalk.standin.server import StandIn
 from demo.child import tapwatch_command
 from tapwatch.web import Address, Server
 from tapwatch.webconfig import WebGate
+from tests.cluster.installation import OVERLAY
 from tests.cluster.laboratory import Laboratory
 from tests.experiments.experiments import Experiment
 from tests.experiments.outside import Outage, Probe, outage, watching
 from tests.experiments.scrapes import Samples, missed_scrapes
-from tests.experiments.stack import OVERLAY, Stack
+from tests.experiments.stack import Stack
 from tests.experiments.stream import ALERT, SLOT_SECONDS, Tally, Told, tally
 from tests.servers.daemon import Daemon
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +9,11 @@ from typing import Any, Final
 
 import yaml
 
-from tapwatch.errors import TapwatchError
+from tests.cluster.installation import NAMESPACE, OVERLAY, install
 from tests.cluster.laboratory import Laboratory
-from tests.cluster.operators import install_operators
 from tests.cluster.worker import Worker
 from tests.experiments import stream
 
-NAMESPACE: Final = "tapwatch"
-OVERLAY: Final = Path(__file__).parents[2] / "k8s" / "overlays" / "laboratory"
-READY_SECONDS: Final = 420
 _PODS: Final = f"/api/v1/namespaces/{NAMESPACE}/pods"
 _OUTSIDE: Final = {"campus": (9810, 15020, 15021, 15022), "dingtalk-stand-in": (9811,)}
 """Dispensers and DingTalk stand outside of a cluster in the field: Services of these names lead to this machine."""
@@ -95,29 +90,10 @@ class Stack:
         return next(one for one in self.laboratory.workers if one.name == name)
 
 
-def bring_up(laboratory: Laboratory, images: Sequence[Path], folder: Path) -> Stack:
+def bring_up(laboratory: Laboratory, folder: Path) -> Stack:
     """The stack with the stream of alerts, whole; it ends with the laboratory. Raises TapwatchError."""
-    laboratory.load_image(*images)
-    install_operators(laboratory)
-    _provide_volumes(laboratory)
-    laboratory.apply(_overlay(laboratory, folder))
-    stack = Stack(laboratory)
-    _wait(stack)
-    return Stack(laboratory, stack.parts())
-
-
-def _wait(stack: Stack) -> None:
-    wanted = {"alertmanager": 3, "prometheus": 2, "postgresql": 3}
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
-        pods = stack.pods()
-        counts = stack.parts()
-        if all(one.ready for one in pods) and all(counts.get(part) == count for part, count in wanted.items()):
-            return
-        if time.monotonic() > deadline:
-            told = stack.laboratory.kubectl("get", "pods", "--namespace", NAMESPACE, "--output=wide")
-            raise TapwatchError(f"the stack is not whole after {READY_SECONDS} s:\n{told}")
-        time.sleep(1)
+    install(laboratory, _overlay(laboratory, folder))
+    return Stack(laboratory, Stack(laboratory).parts())
 
 
 def _overlay(laboratory: Laboratory, folder: Path) -> Path:
@@ -168,38 +144,6 @@ def _endpoints(name: str, address: str, ports: Sequence[int]) -> Mapping[str, ob
         "addressType": "IPv4",
         "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
         "ports": [{"name": names[port], "port": port} for port in ports],
-    }
-
-
-def _provide_volumes(laboratory: Laboratory) -> None:
-    """A default storage class with a volume on each worker's own disk, as in a cluster without network storage."""
-    storage = {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {"name": "disk", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-        "provisioner": "kubernetes.io/no-provisioner",
-        "volumeBindingMode": "WaitForFirstConsumer",
-    }
-    volumes = [_volume(worker, number) for worker in laboratory.workers for number in range(2)]
-    laboratory.apply(yaml.safe_dump_all([storage, *volumes]))
-
-
-def _volume(worker: Worker, number: int) -> Mapping[str, object]:
-    inside = Path("volumes") / str(number)
-    (worker.folder / "disk" / "lib" / inside).mkdir(parents=True, exist_ok=True)
-    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [worker.name]}
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": f"{worker.name}-{number}"},
-        "spec": {
-            "capacity": {"storage": "20Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "persistentVolumeReclaimPolicy": "Retain",
-            "storageClassName": "disk",
-            "local": {"path": str(Path("/var/lib") / inside)},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
-        },
     }
 
 

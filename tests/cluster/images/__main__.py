@@ -1,30 +1,15 @@
 """`python -m tests.cluster.images [NAME ...]`: make images, and print where their archives are."""
 
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-
 import click
 
 from tapwatch.errors import TapwatchError
-from tests.cluster.images import own
-from tests.cluster.images.thirdparty import IMAGES, ensure_image, short_name
-
-
-def _own_image() -> Path:
-    return own.ensure() / "image.tar"
-
-
-_MAKERS: dict[str, Callable[[], Path]] = {
-    short_name(own.own_name()): _own_image,
-    **{short_name(name): partial(ensure_image, name) for name in IMAGES},
-}
+from tests.cluster.images.makers import MAKERS
 
 
 @click.command(
     epilog="\b\nExamples:\n  python -m tests.cluster.images tapwatch haproxy\n  python -m tests.cluster.images"
 )
-@click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Choice(list(_MAKERS)))
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Choice(list(MAKERS)))
 def main(names: tuple[str, ...]) -> None:
     """Make images as OCI archives under their public names, all of them when none is named, and print their paths.
 
@@ -33,8 +18,8 @@ def main(names: tuple[str, ...]) -> None:
     programs take minutes. Needs root, mmdebstrap and buildah. Progress is on standard error.
     """
     try:
-        for name in names or _MAKERS:
-            click.echo(_MAKERS[name]())
+        for name in names or MAKERS:
+            click.echo(MAKERS[name]())
     except TapwatchError as error:
         raise click.ClickException(str(error)) from error
 

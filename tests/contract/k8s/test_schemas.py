@@ -50,9 +50,7 @@ def test_every_object_of_every_overlay_conforms(all_built: Mapping[str, Built], 
         ("NetworkPolicy", ("spec", "podSelector"), "got number, want object"),
     ],
 )
-def test_a_fault_is_found(
-    all_built: Mapping[str, Built], kind: str, place: tuple[str, ...], complaint: str
-) -> None:
+def test_a_fault_is_found(all_built: Mapping[str, Built], kind: str, place: tuple[str, ...], complaint: str) -> None:
     faulty = json.loads(json.dumps(all_built["production"].of(kind)[0]))
     node = faulty
     for key in place[:-1]:

@@ -32,7 +32,9 @@ def _mount(built: Built, workload: Object, folder: Path) -> None:
 
 def _content(built: Built, volume: Mapping[str, Any]) -> dict[str, bytes]:
     if "configMap" in volume:
-        return {name: text.encode() for name, text in built.one("ConfigMap", volume["configMap"]["name"])["data"].items()}
+        return {
+            name: text.encode() for name, text in built.one("ConfigMap", volume["configMap"]["name"])["data"].items()
+        }
     if "secret" in volume:
         return _secret(built, {**volume["secret"], "name": volume["secret"]["secretName"]})
     found: dict[str, bytes] = {}
@@ -108,7 +110,11 @@ def test_the_router_has_room_for_all_replicas_that_there_can_be(built: Built) ->
     text = built.one("ConfigMap", "router")["data"]["haproxy.cfg"]
     slots = int(re.findall(r"server-template replica 1-(\d+) ", text)[0])
     most = [one["spec"]["maxReplicaCount"] for one in built.of("ScaledObject") if "exporter" in one["metadata"]["name"]]
-    most += [one["spec"].get("replicas", 0) for one in built.of("Deployment") if one["metadata"]["name"] == "dispenser-exporter"]
+    most += [
+        one["spec"].get("replicas", 0)
+        for one in built.of("Deployment")
+        if one["metadata"]["name"] == "dispenser-exporter"
+    ]
     assert max(most) + 1 <= slots
 
 
@@ -146,7 +152,11 @@ def test_dispensers_are_scraped_as_alerting_has_it(built: Built) -> None:
     assert spelled[:-1] == job["relabel_configs"][:-1]
     assert spelled[-1] == {**job["relabel_configs"][-1], "replacement": "router:9800"}
     prometheus = built.one("Prometheus", "tapwatch")["spec"]
-    assert [prometheus[key] for key in ("scrapeInterval", "scrapeTimeout", "evaluationInterval")] == ["15s", "10s", "15s"]
+    assert [prometheus[key] for key in ("scrapeInterval", "scrapeTimeout", "evaluationInterval")] == [
+        "15s",
+        "10s",
+        "15s",
+    ]
 
 
 def test_every_job_that_rules_know_is_scraped(built: Built) -> None:

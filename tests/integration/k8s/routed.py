@@ -89,7 +89,9 @@ class Routed:
     async def servers_up(self, router: int = 0) -> set[str]:
         """The addresses of the replicas that this router sends to, as it says itself."""
         _, text = await self.get(f"{self.routers[router].own_url}/metrics")
-        up = re.findall(r'haproxy_server_status\{proxy="dispenser-exporters",server="(\w+)",state="UP"\} 1$', text, re.M)
+        up = re.findall(
+            r'haproxy_server_status\{proxy="dispenser-exporters",server="(\w+)",state="UP"\} 1$', text, re.M
+        )
         return set(up)
 
     async def probes(self) -> dict[str, float]:
@@ -166,7 +168,7 @@ def _router(folder: Path, number: int, name_server_port: int, exporter_port: int
         "  parse-resolv-conf\n": f"  nameserver loopback 127.0.0.1:{name_server_port}\n",
         "  bind :9800\n": f"  bind 127.0.0.1:{port}\n",
         "  bind :8404\n": f"  bind 127.0.0.1:{own_port}\n",
-        ":9802\" resolvers": f":{exporter_port}\" resolvers",
+        ':9802" resolvers': f':{exporter_port}" resolvers',
     }.items():
         assert text.count(before) == 1
         text = text.replace(before, after)

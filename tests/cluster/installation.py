@@ -1,0 +1,50 @@
+"""The whole stack in a laboratory: images, operators, secrets, and the manifests that users apply."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from k8s.secretfiles import make_secrets
+from tests.cluster.images.makers import MAKERS
+from tests.cluster.laboratory import Laboratory
+from tests.cluster.operators import install_operators
+from tests.servers.cache import tell
+
+OVERLAY: Final = Path(__file__).parents[2] / "k8s" / "overlays" / "laboratory"
+NAMESPACE: Final = "tapwatch"
+_IMAGES: Final = (
+    "tapwatch",
+    "haproxy",
+    "prometheus",
+    "alertmanager",
+    "prometheus-operator",
+    "prometheus-config-reloader",
+    "cloudnative-pg",
+    "postgresql",
+)
+_READY_SECONDS: Final = 600
+_WHOLE: Final[Mapping[str, str]] = {
+    "prometheus/tapwatch": "condition=Available",
+    "alertmanager/tapwatch": "condition=Available",
+    "cluster.postgresql.cnpg.io/postgresql": "condition=Ready",
+}
+"""What operators roll out, and how it is known to be."""
+
+
+def install(laboratory: Laboratory, overlay: Path = OVERLAY) -> None:
+    """Everything of the overlay, made and whole; its secrets are random words where it has none.
+
+    Raises TapwatchError with what is not.
+    """
+    archives = [MAKERS[name]() for name in _IMAGES]
+    tell("images: loading them on every worker")
+    laboratory.load_image(*archives)
+    tell("operators: installing them")
+    install_operators(laboratory)
+    make_secrets(OVERLAY, all_of_them=True)
+    laboratory.apply(overlay)
+    tell(f"{NAMESPACE}: applied; waiting until all is rolled out")
+    for resource, state in _WHOLE.items():
+        wait = ("wait", resource, "--namespace", NAMESPACE, f"--for={state}", f"--timeout={_READY_SECONDS}s")
+        laboratory.kubectl(*wait)
+    laboratory.wait_for(namespace=NAMESPACE, seconds=_READY_SECONDS)
