@@ -26,7 +26,17 @@ with keeper.keeping():
     keeper.describe("it is here")
     signal.pause()
 """
-SLEEPER = """
+KINDS = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: beds.tapwatch.example}
+spec:
+  group: tapwatch.example
+  names: {kind: Bed, plural: beds}
+  scope: Namespaced
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+"""
+BEDS = """
 apiVersion: v1
 kind: Namespace
 metadata: {name: beds}
@@ -39,6 +49,10 @@ spec:
   template:
     metadata: {labels: {app: sleeper}}
     spec: {terminationGracePeriodSeconds: 0, containers: [{name: sleeper, image: "sleeper:1"}]}
+---
+apiVersion: tapwatch.example/v1
+kind: Bed
+metadata: {name: upper, namespace: beds}
 ---
 apiVersion: v1
 kind: Service
@@ -100,10 +114,9 @@ def test_the_command_keeps_a_cluster_with_what_it_is_given(tmp_path: Path) -> No
     write_image(
         image, "docker.io/library/sleeper:1", {"/bin/busybox": busybox()}, ("/bin/busybox", "tail", "-f", "/dev/null")
     )
-    (tmp_path / "kustomization.yaml").write_text("resources: [sleeper.yaml]\n")
-    (tmp_path / "sleeper.yaml").write_text(SLEEPER)
+    overlays = [write_overlay(tmp_path / name, content) for name, content in {"kinds": KINDS, "beds": BEDS}.items()]
     try:
-        printed = command(folder, "up", "--tuned", f"--image={image}", f"--overlay={tmp_path}")
+        printed = command(folder, "up", "--tuned", f"--image={image}", *overlays)
         assert "sleeper.tar: on every worker after" in printed.stderr
         assert "beds: all is rolled out" in printed.stderr
         assert "beds/sleeper port 80: http://198.18." in printed.stdout
@@ -121,6 +134,14 @@ def test_without_root_the_command_says_so(tmp_path: Path) -> None:
     """In a user namespace without a user of ours nobody is root."""
     printed = command(tmp_path / "cluster", "up", status=1, before=("unshare", "--user"))
     assert printed.stderr == ("Error: a network of machines needs network namespaces, and so root: run this as root\n")
+
+
+def write_overlay(folder: Path, content: str) -> str:
+    """The option that has it applied."""
+    folder.mkdir()
+    (folder / "kustomization.yaml").write_text("resources: [objects.yaml]\n")
+    (folder / "objects.yaml").write_text(content)
+    return f"--overlay={folder}"
 
 
 def keeping(keeper: Keeper) -> list[str]:
