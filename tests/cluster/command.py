@@ -87,7 +87,7 @@ def keep(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlays: Seque
 @cluster.command()
 @click.pass_obj
 def status(keeper: Keeper) -> None:
-    """Print where it is, and its nodes. Ends with 1 when none is up."""
+    """Print where it is. Ends with 1 when none is up."""
     description = keeper.description
     if description is None:
         raise click.ClickException("no cluster is up" if keeper.pid is None else f"it is coming up: see {keeper.log}")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -24,6 +25,18 @@ keeper = Keeper(Path(sys.argv[1]))
 with keeper.keeping():
     print("working", flush=True)
     keeper.describe("it is here")
+    signal.pause()
+"""
+DEAF = """
+import signal, sys
+from pathlib import Path
+from tests.cluster.keeper import Keeper
+from tests.servers.daemon import Daemon
+keeper = Keeper(Path(sys.argv[1]))
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+with keeper.keeping():
+    sleeper = Daemon("sleeper", ["sleep", "600"], keeper.folder / "sleeper.log")
+    keeper.describe("it hears nothing")
     signal.pause()
 """
 KINDS = """
@@ -97,6 +110,24 @@ def test_it_ends_with_its_files(keeper: Keeper) -> None:
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     assert not keeper.folder.exists()
     assert not keeper.end()
+
+
+def test_one_that_does_not_end_is_killed_with_what_it_started(keeper: Keeper) -> None:
+    keeper.start([sys.executable, "-c", DEAF, str(keeper.folder)])
+    assert keeper.pid is not None
+    (sleeper,) = psutil.Process(keeper.pid).children()
+    assert replace(keeper, end_seconds=1).end()
+    assert not sleeper.is_running()
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    letter = tmp_path / "letter"
+    letter.touch()
+    keeper = Keeper(tmp_path)
+    for touch in (keeper.end, lambda: keeper.start(keeping(keeper))):
+        with pytest.raises(TapwatchError, match=f"{tmp_path} is no cluster's folder: name one that does not exist"):
+            touch()
+    assert list(tmp_path.iterdir()) == [letter]
 
 
 def test_one_that_was_killed_is_not_there(keeper: Keeper) -> None:
