@@ -24,7 +24,13 @@ _tuned = click.option("--tuned", is_flag=True, help="Dead workers are noticed in
 _image = click.option(
     "--image", "images", type=_READABLE, multiple=True, help="An archive to load, beside the cache's."
 )
-_overlay = click.option("--overlay", type=_READABLE, help="A kustomization to apply, and to wait for.")
+_overlay = click.option(
+    "--overlay",
+    "overlays",
+    type=_READABLE,
+    multiple=True,
+    help="A kustomization to apply, and to wait for; in this order.",
+)
 
 
 def image_archives() -> tuple[Path, ...]:
@@ -45,11 +51,11 @@ def cluster(context: click.Context, folder: Path | None) -> None:
 @_image
 @_overlay
 @click.pass_obj
-def up(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlay: Path | None) -> None:
+def up(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlays: Sequence[Path]) -> None:
     """Bring it up, print where it is, and leave it running."""
     flags = ["--tuned"] if tuned else []
     flags += [f"--image={image}" for image in images]
-    flags += [] if overlay is None else [f"--overlay={overlay}"]
+    flags += [f"--overlay={overlay}" for overlay in overlays]
     try:
         require_lan()
         hierarchies()
@@ -64,14 +70,14 @@ def up(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlay: Path | N
 @_image
 @_overlay
 @click.pass_obj
-def keep(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlay: Path | None) -> None:
+def keep(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlays: Sequence[Path]) -> None:
     """What `up` starts: bring it up and keep it until SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     started = time.monotonic()
     try:
         with keeper.keeping(), Laboratory.start(keeper.laboratory, tuned=tuned) as laboratory:
             tell(f"cluster: up after {time.monotonic() - started:.0f} s")
-            _fill(laboratory, (*image_archives(), *images), overlay)
+            _fill(laboratory, (*image_archives(), *images), overlays)
             keeper.describe(_describe(laboratory))
             signal.pause()
     except TapwatchError as error:
@@ -81,7 +87,7 @@ def keep(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlay: Path |
 @cluster.command()
 @click.pass_obj
 def status(keeper: Keeper) -> None:
-    """Print where it is, and its nodes. Ends with 1 when none is up."""
+    """Print where it is. Ends with 1 when none is up."""
     description = keeper.description
     if description is None:
         raise click.ClickException("no cluster is up" if keeper.pid is None else f"it is coming up: see {keeper.log}")
@@ -99,14 +105,15 @@ def down(keeper: Keeper) -> None:
     click.echo("The cluster is down; nothing of it is left." if ran else "No cluster was up; nothing of one is left.")
 
 
-def _fill(laboratory: Laboratory, images: Sequence[Path], overlay: Path | None) -> None:
-    """With images and with what an overlay says."""
+def _fill(laboratory: Laboratory, images: Sequence[Path], overlays: Sequence[Path]) -> None:
+    """With images, and with what overlays say."""
     for image in images:
         started = time.monotonic()
         laboratory.load_image(image)
         tell(f"{image.name}: on every worker after {time.monotonic() - started:.0f} s")
-    if overlay is not None:
+    for overlay in overlays:
         tell(laboratory.apply(overlay))
+        laboratory.wait_for_kinds()
         for namespace in laboratory.namespaces():
             laboratory.wait_for(namespace=namespace)
             tell(f"{namespace}: all is rolled out")

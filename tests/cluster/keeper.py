@@ -6,10 +6,12 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
+
+import psutil
 
 from tapwatch.errors import TapwatchError
 from tests.cluster.cgroup import remove_left_behind
@@ -17,6 +19,7 @@ from tests.servers.cache import tell
 from tests.servers.waiting import comes_true
 
 _END_SECONDS: Final = 60
+_LEASH_SECONDS: Final = 10
 _LOCK_SECONDS: Final = 2
 
 
@@ -25,6 +28,8 @@ class Keeper:
     """Where the one that is kept has its files; there need not be one."""
 
     folder: Path
+    end_seconds: float = _END_SECONDS
+    """How long it may take to end by itself before it is killed."""
 
     @property
     def laboratory(self) -> Path:
@@ -58,12 +63,13 @@ class Keeper:
     def start(self, command: Sequence[str]) -> str:
         """Let the command keep one, show its progress, and return its description when it is up.
 
-        Raises TapwatchError when there is one, or when the command ends before.
+        Raises TapwatchError when there is one, when the command ends before, or when the folder is somebody else's.
         """
         if self.pid is not None:
             raise TapwatchError(f"a cluster is up already, kept by process {self.pid}: `make cluster-down` ends it")
         self.remove_left_behind()
         self.folder.mkdir(parents=True, mode=0o700)
+        self._lock.touch()
         keeper = _in_background(command, self.log)
         try:
             for line in self._lines(lambda: _runs(keeper) and not self._description.exists()):
@@ -98,21 +104,26 @@ class Keeper:
         pid = self.pid
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
-            if not comes_true(lambda: self.pid is None, _END_SECONDS):
-                os.kill(pid, signal.SIGKILL)
-                comes_true(lambda: self.pid is None, _END_SECONDS)
+            if not comes_true(lambda: self.pid is None, self.end_seconds):
+                _kill(pid)
         self.remove_left_behind()
         return pid is not None
 
     def remove_left_behind(self) -> None:
-        """What stays of one that was killed: control groups, which are directories, and its files."""
+        """What stays of one that was killed: control groups, which are directories, and its files.
+
+        Raises TapwatchError when the folder is somebody else's.
+        """
         remove_left_behind()
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self.folder)
+        if not self.folder.exists():
+            return
+        if not self._lock.exists():
+            raise TapwatchError(f"{self.folder} is no cluster's folder: name one that does not exist")
+        shutil.rmtree(self.folder)
 
     @property
     def _lock(self) -> Path:
-        return self.folder / "lock"
+        return self.folder / ".tapwatch-cluster"
 
     @property
     def _description(self) -> Path:
@@ -137,6 +148,13 @@ def _in_background(command: Sequence[str], log: Path) -> int:
 
 def _runs(child: int) -> bool:
     return os.waitpid(child, os.WNOHANG) == (0, 0)
+
+
+def _kill(pid: int) -> None:
+    """And wait until the kernel has killed all that it started; what is frozen stays, until its group is removed."""
+    started = psutil.Process(pid).children(recursive=True)
+    os.kill(pid, signal.SIGKILL)
+    psutil.wait_procs(started, _LEASH_SECONDS)
 
 
 def _locked(lock: TextIO) -> bool:

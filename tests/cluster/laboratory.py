@@ -22,6 +22,7 @@ from tests.cluster.plane import Flags, HighlyAvailable
 from tests.cluster.tuning import DEFAULTS, TUNED
 from tests.cluster.volumes import manifest
 from tests.cluster.worker import Worker, prepare
+from tests.servers.cache import tell
 from tests.servers.gotools import CNI_PLUGINS, ensure
 from tests.servers.lan import require_lan
 from tests.servers.nodeprograms import iptables, runc
@@ -74,15 +75,18 @@ class Laboratory:
         tuning = TUNED if tuned else DEFAULTS
         flags = Flags((*_KUBELETS, *tuning.plane.api_server), tuning.plane.controller_manager)
         with HighlyAvailable.start(folder / "plane", flags) as plane, ExitStack() as running:
+            tell("laboratory: the control plane is up; booting workers")
             together = running.enter_context(ThreadPoolExecutor(thread_name_prefix="workers"))
             nodes = identities(plane.lan)
             workers = tuple(prepare(node, plane, folder / node.name, tuning) for node in nodes)
             laboratory = cls(folder, plane, workers, together)
             running.callback(laboratory._each, Worker.power_off)
             laboratory._each(Worker.power_on)
+            tell("laboratory: the workers are up; giving them images")
             laboratory.load_image(*base_images())
             laboratory.apply(_DNS)
             laboratory.apply(manifest(nodes))
+            tell("laboratory: waiting for nodes to be ready and names to be answered")
             laboratory.settle()
             yield laboratory
 
@@ -118,6 +122,12 @@ class Laboratory:
         found = workloads or self.kubectl("get", kinds, "--namespace", namespace, "--output=name").split()
         for workload in found:
             self._roll_out(workload, namespace, seconds)
+
+    def wait_for_kinds(self) -> None:
+        """Wait until API servers know every custom kind, so that objects of it can be applied. Raises TapwatchError."""
+        definitions = self.kubectl("get", "customresourcedefinitions", "--output=name").split()
+        if definitions:
+            self.kubectl("wait", "--for=condition=Established", f"--timeout={READY_SECONDS:g}s", *definitions)
 
     def namespaces(self) -> tuple[str, ...]:
         """Those of users, in which there may be workloads."""

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -26,7 +27,29 @@ with keeper.keeping():
     keeper.describe("it is here")
     signal.pause()
 """
-SLEEPER = """
+DEAF = """
+import signal, sys
+from pathlib import Path
+from tests.cluster.keeper import Keeper
+from tests.servers.daemon import Daemon
+keeper = Keeper(Path(sys.argv[1]))
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+with keeper.keeping():
+    sleeper = Daemon("sleeper", ["sleep", "600"], keeper.folder / "sleeper.log")
+    keeper.describe("it hears nothing")
+    signal.pause()
+"""
+KINDS = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: beds.tapwatch.example}
+spec:
+  group: tapwatch.example
+  names: {kind: Bed, plural: beds}
+  scope: Namespaced
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+"""
+BEDS = """
 apiVersion: v1
 kind: Namespace
 metadata: {name: beds}
@@ -39,6 +62,10 @@ spec:
   template:
     metadata: {labels: {app: sleeper}}
     spec: {terminationGracePeriodSeconds: 0, containers: [{name: sleeper, image: "sleeper:1"}]}
+---
+apiVersion: tapwatch.example/v1
+kind: Bed
+metadata: {name: upper, namespace: beds}
 ---
 apiVersion: v1
 kind: Service
@@ -85,6 +112,24 @@ def test_it_ends_with_its_files(keeper: Keeper) -> None:
     assert not keeper.end()
 
 
+def test_one_that_does_not_end_is_killed_with_what_it_started(keeper: Keeper) -> None:
+    keeper.start([sys.executable, "-c", DEAF, str(keeper.folder)])
+    assert keeper.pid is not None
+    (sleeper,) = psutil.Process(keeper.pid).children()
+    assert replace(keeper, end_seconds=1).end()
+    assert not sleeper.is_running()
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    letter = tmp_path / "letter"
+    letter.touch()
+    keeper = Keeper(tmp_path)
+    for touch in (keeper.end, lambda: keeper.start(keeping(keeper))):
+        with pytest.raises(TapwatchError, match=f"{tmp_path} is no cluster's folder: name one that does not exist"):
+            touch()
+    assert list(tmp_path.iterdir()) == [letter]
+
+
 def test_one_that_was_killed_is_not_there(keeper: Keeper) -> None:
     keeper.start(keeping(keeper))
     assert keeper.pid is not None
@@ -100,10 +145,9 @@ def test_the_command_keeps_a_cluster_with_what_it_is_given(tmp_path: Path) -> No
     write_image(
         image, "docker.io/library/sleeper:1", {"/bin/busybox": busybox()}, ("/bin/busybox", "tail", "-f", "/dev/null")
     )
-    (tmp_path / "kustomization.yaml").write_text("resources: [sleeper.yaml]\n")
-    (tmp_path / "sleeper.yaml").write_text(SLEEPER)
+    overlays = [write_overlay(tmp_path / name, content) for name, content in {"kinds": KINDS, "beds": BEDS}.items()]
     try:
-        printed = command(folder, "up", "--tuned", f"--image={image}", f"--overlay={tmp_path}")
+        printed = command(folder, "up", "--tuned", f"--image={image}", *overlays)
         assert "sleeper.tar: on every worker after" in printed.stderr
         assert "beds: all is rolled out" in printed.stderr
         assert "beds/sleeper port 80: http://198.18." in printed.stdout
@@ -121,6 +165,14 @@ def test_without_root_the_command_says_so(tmp_path: Path) -> None:
     """In a user namespace without a user of ours nobody is root."""
     printed = command(tmp_path / "cluster", "up", status=1, before=("unshare", "--user"))
     assert printed.stderr == ("Error: a network of machines needs network namespaces, and so root: run this as root\n")
+
+
+def write_overlay(folder: Path, content: str) -> str:
+    """The option that has it applied."""
+    folder.mkdir()
+    (folder / "kustomization.yaml").write_text("resources: [objects.yaml]\n")
+    (folder / "objects.yaml").write_text(content)
+    return f"--overlay={folder}"
 
 
 def keeping(keeper: Keeper) -> list[str]:
