@@ -14,6 +14,8 @@ import pytest
 import tapwatch
 from tests.cluster.images import inspection, own
 
+pytestmark = pytest.mark.timeout(600)  # the first test unpacks the image
+
 COMPILERS = re.compile(r"(gcc|g\+\+|cc|c\+\+|cpp|clang|tcc|ld|as|make|rustc|go)(-[\d.]+)?$")
 INSTALLERS = re.compile(r"(pip|easy_install|uv|setuptools|wheel|ensurepip)([\d.]*|-.*)$")
 UNCHECKED = 1

@@ -18,6 +18,8 @@ from tests.servers.daemon import free_port
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.waiting import comes_true
 
+pytestmark = pytest.mark.timeout(600)  # the first test unpacks the image
+
 COMMANDS = sorted(entry.name for entry in entry_points(group="tapwatch.commands"))
 READY_SECONDS = 90
 
