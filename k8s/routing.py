@@ -19,7 +19,7 @@ def cluster_routes(shipped: Path, *, zabbix: bool = False) -> Mapping[str, Any]:
 
     With `zabbix` all but Watchdog goes there, too.
     """
-    settings = yaml.safe_load(shipped.read_text(encoding="utf-8").replace(_BRIDGE, _BRIDGE_INSIDE))
+    settings: dict[str, Any] = yaml.safe_load(shipped.read_text(encoding="utf-8").replace(_BRIDGE, _BRIDGE_INSIDE))
     for webhook in _webhooks(settings):
         webhook["timeout"] = _TIMEOUT
         webhook["http_config"] = {"authorization": {"credentials_file": _TOKEN_FILE}}

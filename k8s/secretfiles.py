@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tapwatch.errors import ConfigError, Fault, Faults, TapwatchError
 from tapwatch.settings import Document, read_document
@@ -94,7 +95,7 @@ def _files_of(document: Document) -> Iterator[SecretFile]:
             yield SecretFile(folder / name, document.fault(path, name))
 
 
-def _list(document: Document, key: str) -> list[object]:
+def _list(document: Document, key: str) -> list[Any]:
     data = document.data
     return (data.get(key) or []) if isinstance(data, dict) else []
 

@@ -185,7 +185,11 @@ def test_every_secret_is_used_and_every_used_one_is_there(built: Built) -> None:
 
 
 def _mounted_secrets(pod: Mapping[str, Any]) -> set[str]:
-    found = {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume} if "volumes" in pod else set()
+    found = (
+        {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
+        if "volumes" in pod
+        else set()
+    )
     for volume in pod.get("volumes", ()):
         for source in volume.get("projected", {}).get("sources", ()):
             found.add(source["secret"]["name"])

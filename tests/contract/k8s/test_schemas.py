@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.timeout(600)  # the first time modules are fetched
 
 def _conform(text: str, version: str) -> Mapping[str, Any]:
     """What kubeconform says; a kind without a schema is an error."""
-    command = [
+    command: list[str | Path] = [
         ensure("kubeconform"),
         "-strict",
         "-summary",
@@ -50,9 +51,7 @@ def test_every_object_of_every_overlay_conforms(all_built: Mapping[str, Built], 
         ("NetworkPolicy", ("spec", "podSelector"), "got number, want object"),
     ],
 )
-def test_a_fault_is_found(
-    all_built: Mapping[str, Built], kind: str, place: tuple[str, ...], complaint: str
-) -> None:
+def test_a_fault_is_found(all_built: Mapping[str, Built], kind: str, place: tuple[str, ...], complaint: str) -> None:
     faulty = json.loads(json.dumps(all_built["production"].of(kind)[0]))
     node = faulty
     for key in place[:-1]:

@@ -1,6 +1,7 @@
 """What the pods mount is what the programs take: each is asked itself."""
 
 import base64
+import os
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 import alerting
@@ -18,6 +20,14 @@ from tests.servers.haproxy import haproxy
 
 SHIPPED = Path(alerting.__file__).parent
 _MOUNTED = "/etc/tapwatch"
+_KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: here
+contexts: [{name: here, context: {cluster: here, user: one}}]
+clusters: [{name: here, cluster: {server: "https://127.0.0.1:6443"}}]
+users: [{name: one, user: {token: any}}]
+"""
 
 
 def _mount(built: Built, workload: Object, folder: Path) -> None:
@@ -32,7 +42,9 @@ def _mount(built: Built, workload: Object, folder: Path) -> None:
 
 def _content(built: Built, volume: Mapping[str, Any]) -> dict[str, bytes]:
     if "configMap" in volume:
-        return {name: text.encode() for name, text in built.one("ConfigMap", volume["configMap"]["name"])["data"].items()}
+        return {
+            name: text.encode() for name, text in built.one("ConfigMap", volume["configMap"]["name"])["data"].items()
+        }
     if "secret" in volume:
         return _secret(built, {**volume["secret"], "name": volume["secret"]["secretName"]})
     found: dict[str, bytes] = {}
@@ -48,10 +60,15 @@ def _secret(built: Built, source: Mapping[str, Any]) -> dict[str, bytes]:
     return {item["path"]: data[item["key"]] for item in source["items"]}
 
 
-def test_our_processes_take_their_settings_and_secrets(built: Built, tmp_path: Path) -> None:
-    checked = set()
+@pytest.mark.parametrize("name", ["dev", "production"])  # between them they have every process and every file
+def test_our_processes_take_their_settings_and_secrets(
+    all_built: Mapping[str, Built], name: str, tmp_path: Path
+) -> None:
+    built, checked = all_built[name], set()
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(_KUBECONFIG, encoding="utf-8")  # there is no pod here whose cluster it could be
     for workload in built.of(*WORKLOADS):
-        (container,) = pod_spec(workload)["containers"]
+        container = pod_spec(workload)["containers"][0]
         settings = next((word for word in container.get("args", ()) if word.startswith("--config.file=")), None)
         if settings is None:
             continue
@@ -59,10 +76,12 @@ def test_our_processes_take_their_settings_and_secrets(built: Built, tmp_path: P
         _mount(built, workload, folder)
         words = [word.replace(_MOUNTED, f"{folder}{_MOUNTED}") for word in container["args"]]
         command = [sys.executable, "-m", "tapwatch", *words, "--config.check"]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert answer.returncode == 0, answer.stderr
         checked.add(container["args"][0])
-    assert checked >= {"dispenser-exporter", "cluster-exporter", "dingtalk"}
+    bridges = {"dingtalk", "zabbix"} if name == "production" else {"dingtalk"}
+    assert checked == {"dispenser-exporter", "cluster-exporter"} | bridges
 
 
 def test_processes_listen_where_their_ports_say(built: Built) -> None:
@@ -108,7 +127,11 @@ def test_the_router_has_room_for_all_replicas_that_there_can_be(built: Built) ->
     text = built.one("ConfigMap", "router")["data"]["haproxy.cfg"]
     slots = int(re.findall(r"server-template replica 1-(\d+) ", text)[0])
     most = [one["spec"]["maxReplicaCount"] for one in built.of("ScaledObject") if "exporter" in one["metadata"]["name"]]
-    most += [one["spec"].get("replicas", 0) for one in built.of("Deployment") if one["metadata"]["name"] == "dispenser-exporter"]
+    most += [
+        one["spec"].get("replicas", 0)
+        for one in built.of("Deployment")
+        if one["metadata"]["name"] == "dispenser-exporter"
+    ]
     assert max(most) + 1 <= slots
 
 
@@ -146,7 +169,11 @@ def test_dispensers_are_scraped_as_alerting_has_it(built: Built) -> None:
     assert spelled[:-1] == job["relabel_configs"][:-1]
     assert spelled[-1] == {**job["relabel_configs"][-1], "replacement": "router:9800"}
     prometheus = built.one("Prometheus", "tapwatch")["spec"]
-    assert [prometheus[key] for key in ("scrapeInterval", "scrapeTimeout", "evaluationInterval")] == ["15s", "10s", "15s"]
+    assert [prometheus[key] for key in ("scrapeInterval", "scrapeTimeout", "evaluationInterval")] == [
+        "15s",
+        "10s",
+        "15s",
+    ]
 
 
 def test_every_job_that_rules_know_is_scraped(built: Built) -> None:

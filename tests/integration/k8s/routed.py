@@ -89,7 +89,9 @@ class Routed:
     async def servers_up(self, router: int = 0) -> set[str]:
         """The addresses of the replicas that this router sends to, as it says itself."""
         _, text = await self.get(f"{self.routers[router].own_url}/metrics")
-        up = re.findall(r'haproxy_server_status\{proxy="dispenser-exporters",server="(\w+)",state="UP"\} 1$', text, re.M)
+        up = re.findall(
+            r'haproxy_server_status\{proxy="dispenser-exporters",server="(\w+)",state="UP"\} 1$', text, re.MULTILINE
+        )
         return set(up)
 
     async def probes(self) -> dict[str, float]:
@@ -104,7 +106,7 @@ class Routed:
 
 @asynccontextmanager
 async def routed(folder: Path, addresses: list[str], *, routers: int = 1) -> AsyncIterator[Routed]:
-    """Exporters at these addresses of loopback, 8 gateways with 4 units each, and routers, each with its name server."""
+    """Exporters at these addresses of loopback, 8 gateways with 4 units each, and routers with a name server each."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)))
         campus = await stack.enter_async_context(Campus.start(Layout(dispensers=32, units_per_gateway=4)))
@@ -166,7 +168,7 @@ def _router(folder: Path, number: int, name_server_port: int, exporter_port: int
         "  parse-resolv-conf\n": f"  nameserver loopback 127.0.0.1:{name_server_port}\n",
         "  bind :9800\n": f"  bind 127.0.0.1:{port}\n",
         "  bind :8404\n": f"  bind 127.0.0.1:{own_port}\n",
-        ":9802\" resolvers": f":{exporter_port}\" resolvers",
+        ':9802" resolvers': f':{exporter_port}" resolvers',
     }.items():
         assert text.count(before) == 1
         text = text.replace(before, after)

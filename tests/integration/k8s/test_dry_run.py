@@ -17,7 +17,12 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def _kubectl(kubeconfig: Path, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    command = [ensure("kubectl"), f"--kubeconfig={kubeconfig}", f"--cache-dir={kubeconfig.parent / 'kubectl'}", *arguments]
+    command: list[str | Path] = [
+        ensure("kubectl"),
+        f"--kubeconfig={kubeconfig}",
+        f"--cache-dir={kubeconfig.parent / 'kubectl'}",
+        *arguments,
+    ]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
 
@@ -28,7 +33,9 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         crds = "\n---\n".join(file.read_text(encoding="utf-8") for file in crd_files())
         applied = _kubectl(plane.kubeconfig, "apply", "--server-side", "-f", "-", text=crds)
         assert applied.returncode == 0, applied.stderr
-        established = _kubectl(plane.kubeconfig, "wait", "--for=condition=Established", "crd", "--all", "--timeout=120s")
+        established = _kubectl(
+            plane.kubeconfig, "wait", "--for=condition=Established", "crd", "--all", "--timeout=120s"
+        )
         assert established.returncode == 0, established.stderr
         yield plane
 
