@@ -8,8 +8,8 @@ import yaml
 
 _BRIDGE, _BRIDGE_INSIDE = "http://127.0.0.1:9804", "http://dingtalk:9804"
 _ZABBIX = "http://zabbix:9805/zabbix"
-_TOKEN_FILE = "/etc/alertmanager/secrets/webhook/token"  # noqa: S105 - a file's name
-"""Where the operator mounts the Secret `webhook`."""
+_TOKEN_FILE = "/etc/webhook/token"  # noqa: S105 - a file's name
+"""Where k8s/base/alertmanager mounts the Secret `webhook`."""
 _TIMEOUT = "15s"
 """Longer than a bridge ever takes to answer, shorter than the shortest `group_interval`."""
 

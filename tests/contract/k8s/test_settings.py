@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 import alerting
 from demo.servers import locate
+from exporters.dispenser.address import DeviceAddress, parse_address
 from k8s.manifests import FOLDER
 from tests.contract.k8s.built import WORKLOADS, Built, Object, containers, pod_spec
 from tests.servers.haproxy import haproxy
@@ -123,6 +126,26 @@ def test_haproxy_takes_the_settings(built: Built, tmp_path: Path) -> None:
         assert "WARNING" not in answer.stderr
 
 
+_ADDRESSES = st.one_of(
+    st.builds(
+        "{}{}:{}/{}".format,
+        st.sampled_from(["", "tls://", "rtu+tcp://"]),
+        st.sampled_from(["10.0.5.7", "plc-1.campus.example", "[fd00::7]", "campus"]),
+        st.integers(1, 65535),
+        st.integers(0, 255),
+    ),
+    st.builds("serial:///dev/tty{}?baudrate=9600/{}".format, st.integers(0, 99), st.integers(0, 255)),
+)
+
+
+@given(_ADDRESSES.map(parse_address))
+def test_the_router_takes_a_gateway_for_what_the_exporter_does(address: DeviceAddress) -> None:
+    text = (FOLDER / "base" / "router" / "haproxy.cfg").read_text(encoding="utf-8")
+    (unit,) = re.findall(r'url_param\(target\),url_dec,regsub\("(.+)",""\)', text)
+    assert re.sub(unit, "", str(address), count=1) == str(address.gateway)
+    assert re.sub(unit, "", str(address.gateway), count=1) == str(address.gateway)
+
+
 def test_the_router_has_room_for_all_replicas_that_there_can_be(built: Built) -> None:
     text = built.one("ConfigMap", "router")["data"]["haproxy.cfg"]
     slots = int(re.findall(r"server-template replica 1-(\d+) ", text)[0])
@@ -157,6 +180,16 @@ def test_routes_are_the_shipped_ones(built: Built) -> None:
         for webhook in receiver["webhook_configs"]:
             host, port = re.findall(r"^http://([a-z]+):(\d+)/", webhook["url"])[0]
             assert (host, int(port)) in services
+
+
+def test_alertmanager_has_the_files_that_its_routes_name(built: Built) -> None:
+    alertmanager = built.one("Alertmanager", "tapwatch")["spec"]
+    (volume,), (mount,) = alertmanager["volumes"], alertmanager["volumeMounts"]
+    secret = built.one("Secret", volume["secret"]["secretName"])
+    files = {f"{mount['mountPath']}/{key}" for key in secret["data"]}
+    text = base64.b64decode(built.one("Secret", "alertmanager-settings")["data"]["alertmanager.yaml"]).decode()
+    assert volume["name"] == mount["name"]
+    assert set(re.findall(r"credentials_file: (\S+)", text)) == files
 
 
 def test_dispensers_are_scraped_as_alerting_has_it(built: Built) -> None:
