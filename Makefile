@@ -36,6 +36,7 @@ coverage: dev ## Run every test, and show which lines none of them reaches
 	@$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
 
 test-quick: dev ## Run the tests that need no other servers
+	@$(BIN)/python -m tests.servers.gotools pint kubectl kubeconform >/dev/null
 	@$(BIN)/pytest -q tests/unit tests/contract
 
 check: dev ## Format, lint, types, layers, generated files

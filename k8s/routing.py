@@ -8,8 +8,8 @@ import yaml
 
 _BRIDGE, _BRIDGE_INSIDE = "http://127.0.0.1:9804", "http://dingtalk:9804"
 _ZABBIX = "http://zabbix:9805/zabbix"
-_TOKEN_FILE = "/etc/alertmanager/secrets/webhook/token"  # noqa: S105 - a file's name
-"""Where the operator mounts the Secret `webhook`."""
+_TOKEN_FILE = "/etc/webhook/token"  # noqa: S105 - a file's name
+"""Where k8s/base/alertmanager mounts the Secret `webhook`."""
 _TIMEOUT = "15s"
 """Longer than a bridge ever takes to answer, shorter than the shortest `group_interval`."""
 
@@ -19,7 +19,7 @@ def cluster_routes(shipped: Path, *, zabbix: bool = False) -> Mapping[str, Any]:
 
     With `zabbix` all but Watchdog goes there, too.
     """
-    settings = yaml.safe_load(shipped.read_text(encoding="utf-8").replace(_BRIDGE, _BRIDGE_INSIDE))
+    settings: dict[str, Any] = yaml.safe_load(shipped.read_text(encoding="utf-8").replace(_BRIDGE, _BRIDGE_INSIDE))
     for webhook in _webhooks(settings):
         webhook["timeout"] = _TIMEOUT
         webhook["http_config"] = {"authorization": {"credentials_file": _TOKEN_FILE}}

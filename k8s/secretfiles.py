@@ -4,9 +4,10 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tapwatch.errors import ConfigError, Fault, Faults, TapwatchError
-from tapwatch.settings import Document, read_document
+from tapwatch.settings import Document, DocumentPath, read_document
 
 PLACEHOLDER = "REPLACE-ME"
 """What the files of k8s/secrets.example hold."""
@@ -21,8 +22,9 @@ class SecretFile:
     """One file that a secretGenerator of a kustomization reads."""
 
     path: Path
-    asked_by: Fault
-    """Where it is asked for; what is wrong with it is the message."""
+    kustomization: Document
+    place: DocumentPath
+    """Where the kustomization asks for it."""
 
     @property
     def can_be_made(self) -> bool:
@@ -32,8 +34,7 @@ class SecretFile:
     def fault(self) -> Fault | None:
         """What is wrong with the file, or nothing; the message never shows what it holds."""
         message = _complaint(self.path)
-        place = self.asked_by
-        return None if message is None else Fault(place.file, place.line, place.path, message)
+        return None if message is None else self.kustomization.fault(self.place, message)
 
 
 def secret_files(overlay: Path) -> list[SecretFile]:
@@ -89,12 +90,11 @@ def _files_of(document: Document) -> Iterator[SecretFile]:
     folder = Path(document.file).parent
     for number, generator in enumerate(_list(document, "secretGenerator")):
         for index, entry in enumerate(generator.get("files", [])):
-            path = ("secretGenerator", number, "files", index)
             name = str(entry).rpartition("=")[2]
-            yield SecretFile(folder / name, document.fault(path, name))
+            yield SecretFile(folder / name, document, ("secretGenerator", number, "files", index))
 
 
-def _list(document: Document, key: str) -> list[object]:
+def _list(document: Document, key: str) -> list[Any]:
     data = document.data
     return (data.get(key) or []) if isinstance(data, dict) else []
 

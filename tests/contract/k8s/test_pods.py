@@ -175,7 +175,7 @@ def test_secrets_are_files_and_never_in_the_environment(built: Built) -> None:
 def test_every_secret_is_used_and_every_used_one_is_there(built: Built) -> None:
     used = {name for workload in built.of(*WORKLOADS) for name in _mounted_secrets(pod_spec(workload))}
     for one in built.of("Alertmanager"):
-        used |= {one["spec"]["configSecret"], *one["spec"]["secrets"]}
+        used |= {one["spec"]["configSecret"], *(volume["secret"]["secretName"] for volume in one["spec"]["volumes"])}
     for one in built.of("Cluster"):
         roles = one["spec"].get("managed", {}).get("roles", [])
         used |= {one["spec"]["bootstrap"]["initdb"]["secret"]["name"]} | {

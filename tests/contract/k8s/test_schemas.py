@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.timeout(600)  # the first time modules are fetched
 
 def _conform(text: str, version: str) -> Mapping[str, Any]:
     """What kubeconform says; a kind without a schema is an error."""
-    command = [
+    command: list[str | Path] = [
         ensure("kubeconform"),
         "-strict",
         "-summary",

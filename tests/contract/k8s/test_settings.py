@@ -1,6 +1,7 @@
 """What the pods mount is what the programs take: each is asked itself."""
 
 import base64
+import os
 import re
 import subprocess
 import sys
@@ -8,16 +9,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 import alerting
 from demo.servers import locate
+from exporters.dispenser.address import DeviceAddress, parse_address
 from k8s.manifests import FOLDER
 from tests.contract.k8s.built import WORKLOADS, Built, Object, containers, pod_spec
 from tests.servers.haproxy import haproxy
 
 SHIPPED = Path(alerting.__file__).parent
 _MOUNTED = "/etc/tapwatch"
+_KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: here
+contexts: [{name: here, context: {cluster: here, user: one}}]
+clusters: [{name: here, cluster: {server: "https://127.0.0.1:6443"}}]
+users: [{name: one, user: {token: any}}]
+"""
 
 
 def _mount(built: Built, workload: Object, folder: Path) -> None:
@@ -50,10 +63,15 @@ def _secret(built: Built, source: Mapping[str, Any]) -> dict[str, bytes]:
     return {item["path"]: data[item["key"]] for item in source["items"]}
 
 
-def test_our_processes_take_their_settings_and_secrets(built: Built, tmp_path: Path) -> None:
-    checked = set()
+@pytest.mark.parametrize("name", ["dev", "production"])  # between them they have every process and every file
+def test_our_processes_take_their_settings_and_secrets(
+    all_built: Mapping[str, Built], name: str, tmp_path: Path
+) -> None:
+    built, checked = all_built[name], set()
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(_KUBECONFIG, encoding="utf-8")  # there is no pod here whose cluster it could be
     for workload in built.of(*WORKLOADS):
-        (container,) = pod_spec(workload)["containers"]
+        container = pod_spec(workload)["containers"][0]
         settings = next((word for word in container.get("args", ()) if word.startswith("--config.file=")), None)
         if settings is None:
             continue
@@ -61,10 +79,12 @@ def test_our_processes_take_their_settings_and_secrets(built: Built, tmp_path: P
         _mount(built, workload, folder)
         words = [word.replace(_MOUNTED, f"{folder}{_MOUNTED}") for word in container["args"]]
         command = [sys.executable, "-m", "tapwatch", *words, "--config.check"]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert answer.returncode == 0, answer.stderr
         checked.add(container["args"][0])
-    assert checked >= {"dispenser-exporter", "cluster-exporter", "dingtalk"}
+    bridges = {"dingtalk", "zabbix"} if name == "production" else {"dingtalk"}
+    assert checked == {"dispenser-exporter", "cluster-exporter"} | bridges
 
 
 def test_processes_listen_where_their_ports_say(built: Built) -> None:
@@ -106,6 +126,26 @@ def test_haproxy_takes_the_settings(built: Built, tmp_path: Path) -> None:
         assert "WARNING" not in answer.stderr
 
 
+_ADDRESSES = st.one_of(
+    st.builds(
+        "{}{}:{}/{}".format,
+        st.sampled_from(["", "tls://", "rtu+tcp://"]),
+        st.sampled_from(["10.0.5.7", "plc-1.campus.example", "[fd00::7]", "campus"]),
+        st.integers(1, 65535),
+        st.integers(0, 255),
+    ),
+    st.builds("serial:///dev/tty{}?baudrate=9600/{}".format, st.integers(0, 99), st.integers(0, 255)),
+)
+
+
+@given(_ADDRESSES.map(parse_address))
+def test_the_router_takes_a_gateway_for_what_the_exporter_does(address: DeviceAddress) -> None:
+    text = (FOLDER / "base" / "router" / "haproxy.cfg").read_text(encoding="utf-8")
+    (unit,) = re.findall(r'url_param\(target\),url_dec,regsub\("(.+)",""\)', text)
+    assert re.sub(unit, "", str(address), count=1) == str(address.gateway)
+    assert re.sub(unit, "", str(address.gateway), count=1) == str(address.gateway)
+
+
 def test_the_router_has_room_for_all_replicas_that_there_can_be(built: Built) -> None:
     text = built.one("ConfigMap", "router")["data"]["haproxy.cfg"]
     slots = int(re.findall(r"server-template replica 1-(\d+) ", text)[0])
@@ -140,6 +180,16 @@ def test_routes_are_the_shipped_ones(built: Built) -> None:
         for webhook in receiver["webhook_configs"]:
             host, port = re.findall(r"^http://([a-z]+):(\d+)/", webhook["url"])[0]
             assert (host, int(port)) in services
+
+
+def test_alertmanager_has_the_files_that_its_routes_name(built: Built) -> None:
+    alertmanager = built.one("Alertmanager", "tapwatch")["spec"]
+    (volume,), (mount,) = alertmanager["volumes"], alertmanager["volumeMounts"]
+    secret = built.one("Secret", volume["secret"]["secretName"])
+    files = {f"{mount['mountPath']}/{key}" for key in secret["data"]}
+    text = base64.b64decode(built.one("Secret", "alertmanager-settings")["data"]["alertmanager.yaml"]).decode()
+    assert volume["name"] == mount["name"]
+    assert set(re.findall(r"credentials_file: (\S+)", text)) == files
 
 
 def test_dispensers_are_scraped_as_alerting_has_it(built: Built) -> None:

@@ -90,7 +90,7 @@ class Routed:
         """The addresses of the replicas that this router sends to, as it says itself."""
         _, text = await self.get(f"{self.routers[router].own_url}/metrics")
         up = re.findall(
-            r'haproxy_server_status\{proxy="dispenser-exporters",server="(\w+)",state="UP"\} 1$', text, re.M
+            r'haproxy_server_status\{proxy="dispenser-exporters",server="(\w+)",state="UP"\} 1$', text, re.MULTILINE
         )
         return set(up)
 
@@ -106,7 +106,7 @@ class Routed:
 
 @asynccontextmanager
 async def routed(folder: Path, addresses: list[str], *, routers: int = 1) -> AsyncIterator[Routed]:
-    """Exporters at these addresses of loopback, 8 gateways with 4 units each, and routers, each with its name server."""
+    """Exporters at these addresses of loopback, 8 gateways with 4 units each, and routers with a name server each."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)))
         campus = await stack.enter_async_context(Campus.start(Layout(dispensers=32, units_per_gateway=4)))

@@ -69,6 +69,20 @@ async def test_a_taken_port_is_passed_over() -> None:
                 assert (await ask(dispenser)).registers[0] == 0x5744
 
 
+async def test_gateways_listen_on_another_address_when_told() -> None:
+    async with Campus.start(Layout(dispensers=2, units_per_gateway=1, modbus_host="127.0.0.2")) as campus:
+        for dispenser in campus.dispensers.values():
+            assert dispenser.unit.address.gateway.host == "127.0.0.2"
+            assert (await ask(dispenser)).registers[0] == 0x5744
+
+
+@pytest.mark.parametrize("first", [0, 15020])
+async def test_an_address_that_is_not_this_machine_s_is_told(first: int) -> None:
+    with pytest.raises(TapwatchError, match=r"gateways cannot listen on 192\.0\.2\.1: Cannot assign"):
+        async with Campus.start(Layout(dispensers=2, modbus_host="192.0.2.1", modbus_port=first)):
+            pass
+
+
 async def test_too_few_ports_are_told() -> None:
     with pytest.raises(TapwatchError, match=r"there are only \d free ports from 65534 on for 3 gateways"):
         async with Campus.start(Layout(dispensers=3, units_per_gateway=1, modbus_port=65534)):
