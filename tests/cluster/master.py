@@ -145,6 +145,7 @@ def start_controller_manager(
         f"--root-ca-file={pki / 'ca.crt'}",
         f"--cluster-signing-cert-file={pki / 'ca.crt'}",
         f"--cluster-signing-key-file={pki / 'ca.key'}",
+        f"--flex-volume-plugin-dir={folder / 'volume-plugins'}",  # else it makes a folder in /usr
         *flags,
     ]
     return _start_controllers("kube-controller-manager", machine, authority, folder, more)
