@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo demo-check test coverage test-quick check format bench lock docs dashboards images clean cluster cluster-down
+.PHONY: help install dev demo demo-check test coverage test-quick check format bench lock docs dashboards images clean cluster cluster-down experiments
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,11 +69,14 @@ bench: dev ## Measure ourselves beside the peers (BENCH_ARGS=line picks a part)
 		--telegraf "$$($(BIN)/python -m tests.servers.gotools telegraf)" \
 		--alertmanager "$$($(BIN)/python -c 'from demo.servers import locate; print(locate("alertmanager"))')" $(BENCH_ARGS)
 
-cluster: dev ## Bring up a whole Kubernetes cluster on this machine, as root (CLUSTER_ARGS="--tuned --overlay FOLDER")
+cluster: dev ## Bring up a whole Kubernetes cluster with Tapwatch on this machine, as root (CLUSTER_ARGS="--tuned", or --bare)
 	@$(BIN)/python -m tests.cluster cluster up $(CLUSTER_ARGS)
 
 cluster-down: dev ## End that cluster and remove all that is left of it
 	@$(BIN)/python -m tests.cluster cluster down
+
+experiments: dev ## Break that in many ways on a cluster of its own, as root, and print how soon it is right (EXPERIMENTS_ARGS=--short)
+	@$(BIN)/python -m tests.experiments $(EXPERIMENTS_ARGS)
 
 lock: ## Lock the newest allowed dependencies with hashes (needs uv)
 	@for kind in run dev; do \

@@ -12,6 +12,7 @@ import click
 from demo.servers import cache_folder
 from tapwatch.errors import TapwatchError
 from tests.cluster.cgroup import hierarchies
+from tests.cluster.installation import install
 from tests.cluster.keeper import Keeper
 from tests.cluster.laboratory import Laboratory
 from tests.servers.cache import tell
@@ -21,21 +22,15 @@ from tests.servers.lan import require_lan
 _READABLE = click.Path(exists=True, path_type=Path, resolve_path=True)
 
 _tuned = click.option("--tuned", is_flag=True, help="Dead workers are noticed in 8 s, not 50 s.")
-_image = click.option(
-    "--image", "images", type=_READABLE, multiple=True, help="An archive to load, beside the cache's."
-)
+_bare = click.option("--bare", is_flag=True, help="Without Tapwatch: nothing but the cluster.")
+_image = click.option("--image", "images", type=_READABLE, multiple=True, help="One more archive to load.")
 _overlay = click.option(
     "--overlay",
     "overlays",
     type=_READABLE,
     multiple=True,
-    help="A kustomization to apply, and to wait for; in this order.",
+    help="One more kustomization to apply, and to wait for; in this order.",
 )
-
-
-def image_archives() -> tuple[Path, ...]:
-    """Of the images that every cluster kept is given: those of the image cache."""
-    return tuple(sorted((cache_folder() / "images").glob("*.tar")))
 
 
 @click.group()
@@ -48,12 +43,13 @@ def cluster(context: click.Context, folder: Path | None) -> None:
 
 @cluster.command()
 @_tuned
+@_bare
 @_image
 @_overlay
 @click.pass_obj
-def up(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlays: Sequence[Path]) -> None:
-    """Bring it up, print where it is, and leave it running."""
-    flags = ["--tuned"] if tuned else []
+def up(keeper: Keeper, *, tuned: bool, bare: bool, images: Sequence[Path], overlays: Sequence[Path]) -> None:
+    """Bring it up with Tapwatch and a simulated campus on it, print where all is, and leave it running."""
+    flags = [flag for flag, is_set in (("--tuned", tuned), ("--bare", bare)) if is_set]
     flags += [f"--image={image}" for image in images]
     flags += [f"--overlay={overlay}" for overlay in overlays]
     try:
@@ -67,17 +63,20 @@ def up(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlays: Sequenc
 
 @cluster.command(hidden=True)
 @_tuned
+@_bare
 @_image
 @_overlay
 @click.pass_obj
-def keep(keeper: Keeper, *, tuned: bool, images: Sequence[Path], overlays: Sequence[Path]) -> None:
+def keep(keeper: Keeper, *, tuned: bool, bare: bool, images: Sequence[Path], overlays: Sequence[Path]) -> None:
     """What `up` starts: bring it up and keep it until SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     started = time.monotonic()
     try:
         with keeper.keeping(), Laboratory.start(keeper.laboratory, tuned=tuned) as laboratory:
             tell(f"cluster: up after {time.monotonic() - started:.0f} s")
-            _fill(laboratory, (*image_archives(), *images), overlays)
+            if not bare:
+                install(laboratory)
+            _fill(laboratory, images, overlays)
             keeper.describe(_describe(laboratory))
             signal.pause()
     except TapwatchError as error:

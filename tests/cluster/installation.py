@@ -31,8 +31,13 @@ _WHOLE: Final[Mapping[str, str]] = {
 """What operators roll out, and how it is known to be."""
 
 
+def write_secrets() -> None:
+    """Random words for the secrets that the overlay does not have yet."""
+    make_secrets(OVERLAY, all_of_them=True)
+
+
 def install(laboratory: Laboratory, overlay: Path = OVERLAY) -> None:
-    """Everything of the overlay, made and whole; its secrets are random words where it has none.
+    """Everything of the overlay, made and whole.
 
     Raises TapwatchError with what is not.
     """
@@ -41,7 +46,7 @@ def install(laboratory: Laboratory, overlay: Path = OVERLAY) -> None:
     laboratory.load_image(*archives)
     tell("operators: installing them")
     install_operators(laboratory)
-    make_secrets(OVERLAY, all_of_them=True)
+    write_secrets()
     laboratory.apply(overlay)
     tell(f"{NAMESPACE}: applied; waiting until all is rolled out")
     for resource, state in _WHOLE.items():

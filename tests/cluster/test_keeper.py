@@ -147,7 +147,7 @@ def test_the_command_keeps_a_cluster_with_what_it_is_given(tmp_path: Path) -> No
     )
     overlays = [write_overlay(tmp_path / name, content) for name, content in {"kinds": KINDS, "beds": BEDS}.items()]
     try:
-        printed = command(folder, "up", "--tuned", f"--image={image}", *overlays)
+        printed = command(folder, "up", "--tuned", "--bare", f"--image={image}", *overlays)
         assert "sleeper.tar: on every worker after" in printed.stderr
         assert "beds: all is rolled out" in printed.stderr
         assert "beds/sleeper port 80: http://198.18." in printed.stdout

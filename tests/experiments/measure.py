@@ -18,7 +18,7 @@ from alerting.dingtalk.standin.server import StandIn
 from demo.child import tapwatch_command
 from tapwatch.web import Address, Server
 from tapwatch.webconfig import WebGate
-from tests.cluster.installation import OVERLAY
+from tests.cluster.installation import OVERLAY, write_secrets
 from tests.cluster.laboratory import Laboratory
 from tests.experiments.experiments import Experiment
 from tests.experiments.outside import Outage, Probe, outage, watching
@@ -135,6 +135,7 @@ class Bench:
 async def outside(laboratory: Laboratory, folder: Path) -> AsyncIterator[StandIn]:
     """What the stack needs and no cluster holds, on this machine: the campus, and the stand-in for DingTalk."""
     here = laboratory.plane.lan.address
+    write_secrets()
     secrets = OVERLAY / "secrets"
     robot = {"access_token_file": str(secrets / "ops.token"), "secret_file": str(secrets / "ops.secret")}
     settings = folder / "stand-in.yaml"

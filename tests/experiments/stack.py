@@ -19,7 +19,7 @@ _OUTSIDE: Final = {"campus": (9810, 15020, 15021, 15022), "dingtalk-stand-in": (
 """Dispensers and DingTalk stand outside of a cluster in the field: Services of these names lead to this machine."""
 _PAUSE: Final = "pause"
 DOOR_PORT: Final = 30800
-"""The routers, at every worker."""
+"""The routers', at every worker: the overlay's doors.yaml."""
 
 
 @dataclass(frozen=True)
@@ -105,16 +105,6 @@ def _overlay(laboratory: Laboratory, folder: Path) -> Path:
         "metadata": {"name": "stream", "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "tapwatch"}},
         "spec": stream.RULES,
     }
-    door = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "door", "namespace": NAMESPACE},
-        "spec": {
-            "type": "NodePort",
-            "selector": {"app.kubernetes.io/name": "router"},
-            "ports": [{"port": 9800, "nodePort": DOOR_PORT}],
-        },
-    }
     outside = [_endpoints(name, laboratory.plane.lan.address, ports) for name, ports in _OUTSIDE.items()]
     gone = "$patch: delete\nkind: any\nmetadata: {name: any}\n"
     kustomization = {
@@ -129,7 +119,7 @@ def _overlay(laboratory: Laboratory, folder: Path) -> Path:
             },
         ],
     }
-    (folder / "more.yaml").write_text(yaml.safe_dump_all([rules, door, *outside]), encoding="utf-8")
+    (folder / "more.yaml").write_text(yaml.safe_dump_all([rules, *outside]), encoding="utf-8")
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
     return folder
 
