@@ -209,6 +209,15 @@ def test_dispensers_are_scraped_as_alerting_has_it(built: Built) -> None:
     ]
 
 
+def test_no_label_of_the_operator_s_is_taken_for_one_of_ours(built: Built) -> None:
+    for monitor in built.of("PodMonitor"):
+        for endpoint in monitor["spec"]["podMetricsEndpoints"]:
+            (rule,) = endpoint["relabelings"]
+            assert rule["action"] == "labeldrop"
+            own = {"pod"} if endpoint.get("honorLabels") else set()
+            assert set(rule["regex"].split("|")) == {"endpoint", "container", "namespace"} | own
+
+
 def test_every_job_that_rules_know_is_scraped(built: Built) -> None:
     jobs = yaml.safe_load((SHIPPED / "prometheus.yaml").read_text(encoding="utf-8"))["scrape_configs"]
     known = {one["spec"]["jobName"] for one in built.of("ScrapeConfig")}
