@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Final
 
 from tests.cluster.containerd import PAUSE
+from tests.cluster.images.ociarchive import Process, write_programs
 from tests.servers.cache import cached, digest
 from tests.servers.gotools import TOOLS, ensure
 from tests.servers.nodeprograms import busybox
-from tests.servers.ociimage import write_image
 
 COREDNS: Final = f"registry.k8s.io/coredns/coredns:v{TOOLS['coredns'].version}"
 _HOLD: Final = ("/bin/busybox", "sh", "-c", "trap '' CHLD; exec tail -f /dev/null")
@@ -25,7 +25,8 @@ def base_images() -> tuple[Path, ...]:
 def _image(name: str, reference: str, path: str, program: Path, entrypoint: tuple[str, ...]) -> Path:
     archive = f"{name}.tar"
     key = digest(part.encode() for part in (reference, path, str(program), *entrypoint))
+    process = Process(entrypoint, "0:0")  # names are served at port 53
     folder = cached(
-        f"image-{name}", key, lambda folder: write_image(folder / archive, reference, {path: program}, entrypoint)
+        f"image-{name}", key, lambda folder: write_programs(folder / archive, reference, {path: program}, process)
     )
     return folder / archive

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from tapwatch.errors import TapwatchError
+from tests.cluster.images.ociarchive import Process, write_programs
 from tests.cluster.keeper import Keeper
 from tests.servers.nodeprograms import busybox
-from tests.servers.ociimage import write_image
 from tests.servers.waiting import comes_true
 
 KEEPS = """
@@ -142,9 +142,8 @@ def test_one_that_was_killed_is_not_there(keeper: Keeper) -> None:
 @pytest.mark.timeout(600)
 def test_the_command_keeps_a_cluster_with_what_it_is_given(tmp_path: Path) -> None:
     folder, image = tmp_path / "cluster", tmp_path / "sleeper.tar"
-    write_image(
-        image, "docker.io/library/sleeper:1", {"/bin/busybox": busybox()}, ("/bin/busybox", "tail", "-f", "/dev/null")
-    )
+    sleeping = Process(("/bin/busybox", "tail", "-f", "/dev/null"), "0:0")
+    write_programs(image, "sleeper:1", {"/bin/busybox": busybox()}, sleeping)
     overlays = [write_overlay(tmp_path / name, content) for name, content in {"kinds": KINDS, "beds": BEDS}.items()]
     try:
         printed = command(folder, "up", "--tuned", "--bare", f"--image={image}", *overlays)

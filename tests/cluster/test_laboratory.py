@@ -17,11 +17,11 @@ from tapwatch.errors import TapwatchError
 from tests.cluster.baseimages import COREDNS
 from tests.cluster.cgroup import remove_left_behind
 from tests.cluster.containerd import PAUSE, image_names
+from tests.cluster.images.ociarchive import Process, write_programs
 from tests.cluster.laboratory import Laboratory
 from tests.cluster.node import ZONES
 from tests.cluster.worker import Worker
 from tests.servers.nodeprograms import busybox
-from tests.servers.ociimage import write_image
 from tests.servers.waiting import comes_true
 
 pytestmark = pytest.mark.timeout(600)
@@ -118,7 +118,9 @@ def shared_laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labo
     folder = tmp_path_factory.mktemp("laboratory")
     serve = "hostname > /pages/index.html; exec httpd -f -p 8080 -h /pages"
     applets = {f"/bin/{name}": "busybox" for name in ("sh", "hostname", "cat", "httpd", "nc", "nslookup", "sed")}
-    write_image(folder / "web.tar", WEB, {"/bin/busybox": busybox()}, ("/bin/sh", "-c", serve), applets)
+    write_programs(
+        folder / "web.tar", WEB, {"/bin/busybox": busybox()}, Process(("/bin/sh", "-c", serve), "0:0"), applets
+    )
     with Laboratory.start(folder / "cluster", tuned=True) as laboratory:
         laboratory.load_image(folder / "web.tar")
         laboratory.apply(MANIFEST)

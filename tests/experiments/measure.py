@@ -16,6 +16,7 @@ import yaml
 from alerting.dingtalk.settings import load_settings
 from alerting.dingtalk.standin.server import StandIn
 from demo.child import tapwatch_command
+from tapwatch import log
 from tapwatch.web import Address, Server
 from tapwatch.webconfig import WebGate
 from tests.cluster.installation import OVERLAY, write_secrets
@@ -135,6 +136,7 @@ class Bench:
 async def outside(laboratory: Laboratory, folder: Path) -> AsyncIterator[StandIn]:
     """What the stack needs and no cluster holds, on this machine: the campus, and the stand-in for DingTalk."""
     here = laboratory.plane.lan.address
+    log.configure("error", "console")  # the stand-in's, of each message
     write_secrets()
     secrets = OVERLAY / "secrets"
     robot = {"access_token_file": str(secrets / "ops.token"), "secret_file": str(secrets / "ops.secret")}

@@ -7,7 +7,9 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +80,21 @@ def write(archive: Path, name: str, layer: Path, process: Process) -> None:
             tar.addfile(entry, content)
 
 
+def write_programs(
+    archive: Path, name: str, programs: Mapping[str, Path], process: Process, links: Mapping[str, str] | None = None
+) -> None:
+    """The archive of an image that holds programs, and symbolic links, by their paths inside, and nothing else."""
+    with tempfile.TemporaryDirectory() as scratch:
+        root, layer = Path(scratch) / "root", Path(scratch) / "layer.tar"
+        for path, program in programs.items():
+            shutil.copyfile(program, _place(root, path))
+            (root / path[1:]).chmod(0o755)
+        for path, target in (links or {}).items():
+            _place(root, path).symlink_to(target)
+        pack(root, layer)
+        write(archive, name, layer, process)
+
+
 def name_layout(layout: Path, name: str, archive: Path) -> None:
     """An image layout that another tool wrote into a folder, as an archive that carries the image's name."""
     described = json.loads((layout / "index.json").read_bytes())["manifests"][0]
@@ -95,6 +112,12 @@ def index(name: str, manifest: Mapping[str, object]) -> bytes:
 def _descriptor(kind: str, blob: bytes) -> dict[str, object]:
     digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
     return {"mediaType": f"{_MEDIA}.{kind}.v1+json", "digest": digest, "size": len(blob)}
+
+
+def _place(root: Path, path: str) -> Path:
+    place = root / path[1:]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def _tree(root: Path) -> Iterator[Path]:
