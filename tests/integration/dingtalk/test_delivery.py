@@ -146,7 +146,7 @@ async def test_a_storm_of_a_thousand_alerts_is_told_in_a_handful_of_messages(tmp
         assert set(answers) == {(200, "stored\n")}
         await until(lambda: ledger(outbox, "SELECT count(*) FROM notification WHERE state = 'waiting'") == [(0,)])
         last = max(one.time for one in channel.accepted)
-    assert last - started < 60
+    assert last - started < 120  # some 7 s on an idle machine: bench/README.md
     assert len(channel.accepted) <= 20
     assert all(one.verdict.errcode == 0 for one in channel.received)
     assert all(one.size <= LARGEST_BODY for one in channel.accepted)

