@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,8 @@ from tapwatch.errors import TapwatchError
 from tests.servers.daemon import LEASH
 
 SUITE: Final = "bookworm"
+Mirrors = tuple[tuple[str, tuple[str, ...]], ...]
+"""Addresses, each with the suites that are there."""
 EPOCH: Final = 0
 """Unix time of everything in an image: when something was built says nothing about what it is."""
 
@@ -22,7 +23,6 @@ CONTAINED: Final = (
 )
 """Before a command: what it mounts and starts ends with it, and with us, even by kill -9."""
 
-_MIRROR, _SECURITY = "http://deb.debian.org/debian", "http://deb.debian.org/debian-security"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _SLIM = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*")
 """What the slim variant of the public image leaves out."""
@@ -44,33 +44,23 @@ def require(*programs: str) -> None:
 
 
 def bootstrap(layer: Path, packages: Sequence[str] = (), before: Sequence[str] = (), after: Sequence[str] = ()) -> None:
-    """A minimal Debian with these packages, as a tar.
+    """A minimal Debian with these packages, as a tar; it knows no mirror.
 
     `before` and `after` are shell commands that run before and after the packages are installed; `$1` is the root.
     """
     require("mmdebstrap")
-    with tempfile.TemporaryDirectory() as scratch:
-        public = Path(scratch) / "debian.sources"
-        public.write_text(sources(_MIRROR, _SECURITY), encoding="utf-8")
-        public.chmod(0o644)
-        forget = "rm -f " + " ".join(f'"$1"/{path}' for path in _OF_THIS_MACHINE)
-        hooks = [
-            *(f"--essential-hook={command}" for command in before),
-            *(f"--customize-hook={command}" for command in (*after, forget)),
-            f"--customize-hook=copy-in {public} /etc/apt/sources.list.d",
-        ]
-        slim = [f"--dpkgopt=path-exclude={pattern}" for pattern in _SLIM]
-        options = ["--mode=root", "--variant=minbase", *(f"--include={name}" for name in packages), *slim, *hooks]
-        mirror, security = mirrors()
-        lines = [
-            f"deb [signed-by={_KEYRING}] {address} {suite} main"
-            for address, suites in _suites(mirror, security)
-            for suite in suites
-        ]
-        run([*CONTAINED, "mmdebstrap", *options, SUITE, str(layer), *lines])
+    forget = "rm -f " + " ".join(f'"$1"/{path}' for path in _OF_THIS_MACHINE)
+    hooks = [
+        *(f"--essential-hook={command}" for command in before),
+        *(f"--customize-hook={command}" for command in (*after, forget)),
+    ]
+    slim = [f"--dpkgopt=path-exclude={pattern}" for pattern in _SLIM]
+    options = ["--mode=root", "--variant=minbase", *(f"--include={name}" for name in packages), *slim, *hooks]
+    lines = [f"deb [signed-by={_KEYRING}] {address} {suite} main" for address, suites in mirrors() for suite in suites]
+    run([*CONTAINED, "mmdebstrap", *options, SUITE, str(layer), *lines])
 
 
-def mirrors() -> tuple[str, str]:
+def mirrors() -> Mirrors:
     """Where this machine has Debian and its security updates from. Raises TapwatchError when it has neither."""
     answer = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", "Identifier: Packages"])
     addresses = dict.fromkeys(line.rstrip("/") for line in answer.splitlines())
@@ -78,14 +68,15 @@ def mirrors() -> tuple[str, str]:
     others = [address for address in addresses if address not in security]
     if not others:
         raise TapwatchError("this machine has no package lists of Debian: run apt-get update on Debian 12 or later")
-    return others[0], security[0] if security else _SECURITY
+    updates = tuple((address, (f"{SUITE}-security",)) for address in security[:1])
+    return (others[0], (SUITE, f"{SUITE}-updates")), *updates
 
 
-def sources(mirror: str, security: str) -> str:
-    """Apt's settings for the two, as the public image has them in debian.sources."""
+def sources(mirrors: Mirrors) -> str:
+    """Apt's settings for them, as the public image has its own in debian.sources."""
     return "\n".join(
         f"Types: deb\nURIs: {address}\nSuites: {' '.join(suites)}\nComponents: main\nSigned-By: {_KEYRING}\n"
-        for address, suites in _suites(mirror, security)
+        for address, suites in mirrors
     )
 
 
@@ -97,7 +88,3 @@ def run(command: Sequence[str]) -> str:
         reason = "\n".join(result.stderr.splitlines()[-20:])
         raise TapwatchError(f"{' '.join(command)} ended with {result.returncode}\n{reason}")
     return result.stdout
-
-
-def _suites(mirror: str, security: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return (mirror, (SUITE, f"{SUITE}-updates")), (security, (f"{SUITE}-security",))

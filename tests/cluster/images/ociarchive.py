@@ -26,6 +26,7 @@ class Process:
     user: str
     """Numeric, as UID:GID: Kubernetes proves by it that it is not root."""
     arguments: Sequence[str] = ()
+    stop_signal: str = "SIGTERM"
     environment: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType(
             {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -61,6 +62,7 @@ def write(archive: Path, name: str, layer: Path, process: Process) -> None:
             "Entrypoint": list(process.entrypoint),
             "Cmd": list(process.arguments),
             "WorkingDir": "/",
+            "StopSignal": process.stop_signal,
         },
         "rootfs": {"type": "layers", "diff_ids": [digest]},
         "history": [{"created_by": full_name(name)}],  # buildah wants one for each layer

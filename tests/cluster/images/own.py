@@ -92,7 +92,7 @@ def _buildah(scratch: Path) -> list[str]:
 
 def _secrets(scratch: Path) -> list[str]:
     """What of this machine the build may see while it runs."""
-    files = {"debian.sources": sources(*mirrors()), "pip.conf": _pip_settings()}
+    files = {"debian.sources": sources(mirrors()), "pip.conf": _pip_settings()}
     for name, text in files.items():
         (scratch / name).write_text(text, encoding="utf-8")
     if _CERTIFICATES.is_file():

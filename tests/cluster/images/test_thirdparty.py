@@ -70,8 +70,16 @@ def test_images_of_debian_are_of_users_that_kubernetes_can_tell_from_root() -> N
     assert POSTGRESQL.process.user == "26:26"
 
 
+def test_a_router_is_asked_to_finish_what_is_under_way() -> None:
+    assert HAPROXY.process.stop_signal == "SIGUSR1"
+
+
 def test_sources_name_the_release_its_updates_and_its_security() -> None:
-    assert sources("http://a.example/debian", "http://b.example/security") == (
+    mirrors = (
+        ("http://a.example/debian", ("bookworm", "bookworm-updates")),
+        ("http://b.example/security", ("bookworm-security",)),
+    )
+    assert sources(mirrors) == (
         "Types: deb\nURIs: http://a.example/debian\nSuites: bookworm bookworm-updates\nComponents: main\n"
         "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n\n"
         "Types: deb\nURIs: http://b.example/security\nSuites: bookworm-security\nComponents: main\n"

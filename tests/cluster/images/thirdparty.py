@@ -88,7 +88,7 @@ HAPROXY: Final = DebianImage(
     "haproxy:2.6",
     ("haproxy",),
     # The public image's script adds these when it is given options alone; Kubernetes' manifests do that.
-    Process(("haproxy", "-W", "-db"), "99:99", ("-f", "/usr/local/etc/haproxy/haproxy.cfg")),
+    Process(("haproxy", "-W", "-db"), "99:99", ("-f", "/usr/local/etc/haproxy/haproxy.cfg"), "SIGUSR1"),
     after=('mkdir -p "$1/usr/local/etc/haproxy"',),
 )
 
