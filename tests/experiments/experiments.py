@@ -146,7 +146,8 @@ def _restarted_or_unready(stack: Stack, pod: Pod) -> bool:
 def _shows_down(address: str, endpoint: str) -> bool:
     with urllib.request.urlopen(f"http://{address}:9803/metrics", timeout=2) as answer:
         lines = answer.read().decode().splitlines()
-    return any(one.startswith("controlplane_endpoint_up{") and endpoint in one and one.endswith(" 0") for one in lines)
+    shown = [one for one in lines if one.startswith("controlplane_endpoint_up{") and endpoint in one]
+    return any(float(one.rpartition(" ")[2]) == 0 for one in shown)
 
 
 EXPERIMENTS: Final[Sequence[Experiment]] = (

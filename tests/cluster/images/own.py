@@ -28,7 +28,9 @@ _FILES = (
     *("Containerfile", ".containerignore", "pyproject.toml", "README.md", "LICENSE"),
     *(f"requirements/{kind}.txt" for kind in ("build", "image", "run")),
 )
-_FOLDERS = ("tapwatch", "exporters", "alerting", "dashboards", "demo", "images")
+_FOLDERS = ("tapwatch", "exporters", "alerting", "dashboards", "demo", "k8s", "images")
+_UNCOPIED = {"__pycache__", "secrets"}
+"""Folders that .containerignore leaves out."""
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
 
@@ -129,7 +131,7 @@ def _content() -> Iterator[bytes]:
     """What the Containerfile copies, and the Containerfile."""
     folders = (path for folder in _FOLDERS for path in (ROOT / folder).rglob("*"))
     for path in sorted([*(ROOT / name for name in _FILES), *folders]):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and not _UNCOPIED & set(path.parts):
             yield str(path.relative_to(ROOT)).encode()
             yield path.read_bytes()
 

@@ -91,6 +91,7 @@ def test_no_private_key_and_no_password_is_inside(root: Path) -> None:
     found = {file.name for file in regular(root) if key.search(file.read_bytes())}
     assert {name for name in found if not name.startswith("libgnutls.so.")} == set()  # it tests itself with known keys
     assert {line.split(":")[1] for line in (root / "etc/shadow").read_text().splitlines()} <= {"*", "!", "!*", "x"}
+    assert [file for file in files(root) if file.match("k8s/overlays/*/secrets/*")] == []
     assert [file.name for file in files(root) if file.name in {".netrc", ".pypirc", "pip.conf", "auth.conf"}] == []
 
 
