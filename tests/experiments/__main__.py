@@ -29,13 +29,12 @@ def main(names: tuple[str, ...], json_file: Path | None, *, tuned: bool, short: 
     """
     chosen = [one for one in EXPERIMENTS if not names or any(name in one.name for name in names)]
     chosen = [one for one in chosen if one.short or not short]
+    if not chosen:
+        known = ", ".join(one.name for one in EXPERIMENTS)
+        raise click.UsageError(f"no experiment has such a name; there are: {known}")
     if listing:
         click.echo("\n".join(one.name for one in chosen))
         return
-    if not chosen:
-        raise click.UsageError(
-            f"no experiment has such a name; there are: {', '.join(one.name for one in EXPERIMENTS)}"
-        )
     try:
         results = asyncio.run(perform(chosen, tuned=tuned))
     except TapwatchError as error:

@@ -1,0 +1,37 @@
+"""What people see of the experiments: the list, the table, and what is wrong with a command line."""
+
+from click.testing import CliRunner
+
+from tests.experiments.__main__ import main
+from tests.experiments.experiments import EXPERIMENTS, PARTS
+from tests.experiments.measure import Result
+from tests.experiments.outside import Outage
+from tests.experiments.report import render
+from tests.experiments.stream import Tally
+
+
+def test_every_part_is_killed_deleted_and_rolled_out_and_every_machine_fails() -> None:
+    names = [one.name for one in EXPERIMENTS]
+    assert len(names) == len(set(names))
+    for part in PARTS:
+        assert {f"process of {part} killed", f"pod of {part} deleted"} <= set(names)
+    assert {"worker without power", "worker cut off", "master hung", "whole cluster rebooted"} <= set(names)
+
+
+def test_the_list_names_what_would_be_done() -> None:
+    printed = CliRunner().invoke(main, ["--list", "worker", "etcd"]).output
+    assert printed.splitlines() == ["worker without power", "worker cut off", "etcd member's data lost"]
+
+
+def test_a_name_that_none_has_is_told_with_those_there_are() -> None:
+    answer = CliRunner().invoke(main, ["--list", "meteorite"])
+    assert answer.exit_code == 2
+    assert "no experiment has such a name; there are: process of" in answer.output
+
+
+def test_a_row_tells_what_was_lost_and_how_late_the_slowest_alert_was() -> None:
+    quiet, broken = Outage(100, 0, 0, 0.25, ()), Outage(50, 4, 7.25, 0.5, ("no answer in time",))
+    counted = Tally(fired=12, lost=(7,), doubled=(), delays=(8, 10, 21))
+    result = Result("worker without power", 0, 100, 20, 8.75, None, quiet, broken, missed=3, tally=counted)
+    row = "| worker without power | 8.8 s | 0.0 s / 7.2 s | - | 3 | 1 / 0, 12 | 11.0 s |"
+    assert render([result]).splitlines()[-1] == row
