@@ -29,7 +29,7 @@ from tests.experiments.stream import ALERT, SLOT_SECONDS, Tally, Told, tally
 from tests.servers.daemon import Daemon
 
 SCRAPE_INTERVAL: Final = 15.0
-BEFORE_SECONDS, AFTER_SECONDS = 20.0, 30.0
+BEFORE_SECONDS, AFTER_SECONDS = 15.0, 30.0
 """How long all is watched before it happens, and after all is right again."""
 ARRIVAL_SECONDS: Final = 150.0
 """Until the last alert of an experiment has been told, and its end, too."""
@@ -42,16 +42,17 @@ class Result:
 
     name: str
     began: float
-    """Unix time of the first and the last moment that count."""
-    ended: float
+    """Unix times."""
     happened: float
     noticed: float | None
     redundant: float | None
     """When as many replicas served as before; None when they did not before people mended it."""
     api: Outage
     scraped: Outage
-    missed: int = 0
+    missed: int
     """Scrapes of dispensers that neither Prometheus has."""
+    fired: tuple[int, ...]
+    """The numbers of the stream that began to fire meanwhile."""
     tally: Tally = field(default_factory=lambda: Tally(0, (), (), ()))
 
     @property
@@ -85,33 +86,42 @@ class Bench:
         await asyncio.to_thread(experiment.undo, stack)
         await self._until(stack.whole)
         await asyncio.sleep(AFTER_SECONDS)
-        seen = (happened, broken_until)
+        ended = time.time()
+        missed, fired = await self._judged(began, ended)
         return Result(
             name=experiment.name,
             began=began,
-            ended=time.time(),
             happened=happened,
             noticed=await noticed,
             redundant=redundant,
-            api=outage(self.api.samples, *seen),
-            scraped=outage(self.dispenser.samples, *seen),
+            api=outage(self.api.samples, happened, broken_until),
+            scraped=outage(self.dispenser.samples, happened, broken_until),
+            missed=missed,
+            fired=fired,
         )
 
     async def count(self, results: Sequence[Result]) -> list[Result]:
-        """With what became of scrapes and alerts, once the last of them can have arrived."""
-        await asyncio.sleep(max(0.0, results[-1].ended + ARRIVAL_SECONDS - time.time()))
-        pair = [one.address for one in self.stack.ready("prometheus")]
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)) as session:
-            window = f"{time.time() - results[0].began + 60:.0f}s"
-            up = [_samples(await _query(session, one, f"dispenser_up[{window}]")) for one in pair]
-            query = f'last_over_time(ALERTS{{alertname="{ALERT}",alertstate="firing"}}[{window}])'
-            fired = {int(one["metric"]["number"]) for each in pair for one in await _query(session, each, query)}
+        """With what became of the alerts, once the last of them can have arrived."""
+        await asyncio.sleep(ARRIVAL_SECONDS)
         told = [
             Told(one.time, one.message.title, one.message.text)
             for one in self.cloud.cloud.received()
             if one.verdict.accepted and not one.repeated
         ]
-        return [_counted(one, up, fired, told) for one in results]
+        return [replace(one, tally=tally(one.fired, told)) for one in results]
+
+    async def _judged(self, began: float, ended: float) -> tuple[int, tuple[int, ...]]:
+        """What the Prometheus pair knows of this time, asked at once: a pod that is replaced forgets."""
+        pair = [one.address for one in self.stack.ready("prometheus")]
+        window = f"{time.time() - began + 60:.0f}s"
+        query = f'last_over_time(ALERTS{{alertname="{ALERT}",alertstate="firing"}}[{window}])'
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)) as session:
+            up = [_samples(await _query(session, one, f"dispenser_up[{window}]")) for one in pair]
+            fired = {int(one["metric"]["number"]) for each in pair for one in await _query(session, each, query)}
+        missed = missed_scrapes(up, began, ended, SCRAPE_INTERVAL)
+        return sum(missed.values()), tuple(
+            number for number in sorted(fired) if began <= number * SLOT_SECONDS < ended - SLOT_SECONDS
+        )
 
     def _redundant(self, experiment: Experiment) -> bool:
         return self.stack.whole(experiment.parts)
@@ -175,10 +185,3 @@ async def _query(session: aiohttp.ClientSession, address: str, query: str) -> li
 
 def _samples(found: Iterable[Mapping[str, Any]]) -> Samples:
     return {one["metric"]["instance"]: [(float(at), float(value)) for at, value in one["values"]] for one in found}
-
-
-def _counted(result: Result, up: Sequence[Samples], fired: Iterable[int], told: Sequence[Told]) -> Result:
-    missed = missed_scrapes(up, result.began, result.ended, SCRAPE_INTERVAL)
-    mine = [number for number in fired if result.began <= number * SLOT_SECONDS < result.ended - SLOT_SECONDS]
-    since = [one for one in told if one.time >= result.began]
-    return replace(result, missed=sum(missed.values()), tally=tally(mine, since))

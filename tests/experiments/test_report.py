@@ -32,6 +32,6 @@ def test_a_name_that_none_has_is_told_with_those_there_are() -> None:
 def test_a_row_tells_what_was_lost_and_how_late_the_slowest_alert_was() -> None:
     quiet, broken = Outage(100, 0, 0, 0.25, ()), Outage(50, 4, 7.25, 0.5, ("no answer in time",))
     counted = Tally(fired=12, lost=(7,), doubled=(), delays=(8, 10, 21))
-    result = Result("worker without power", 0, 100, 20, 8.75, None, quiet, broken, missed=3, tally=counted)
+    result = Result("worker without power", 0, 20, 8.75, None, quiet, broken, missed=3, fired=(), tally=counted)
     row = "| worker without power | 8.8 s | 0.0 s / 7.2 s | - | 3 | 1 / 0, 12 | 11.0 s |"
     assert render([result]).splitlines()[-1] == row
