@@ -14,6 +14,7 @@ from tests.cluster.population import Population, populated
 from tests.cluster.watching import Exporter, cluster_settings, exporter_on
 from tests.integration.cluster.watching import Scrape
 from tests.servers.apiserver import Replica
+from tests.servers.waiting import comes_true
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -52,15 +53,21 @@ def test_everything_is_listed_once(exporter: Exporter) -> None:
 def test_an_api_server_that_fails_costs_no_list(
     exporter: Exporter, plane: HighlyAvailable, failed: str, fail: Callable[[Replica], None]
 ) -> None:
-    """Each does in its turn, so that the one that is watched does, and a pod is made meanwhile."""
+    """Each does in its turn, so that the one that is watched does, and a pod is made meanwhile.
+
+    An API server that has just started knows of no change before, and answers 410 to those who ask for one: a pod is
+    made after that, too, so that the watch has seen something younger than any of the servers.
+    """
     lists, known = exporter.scrape().values(LISTS, **PODS), pods(exporter.scrape())
-    for number, master in enumerate(plane.masters, 1):
+    for number, master in enumerate(plane.masters):
         fail(master.api)
         other = next(one for one in plane.masters if one is not master)
-        make_pod(other, f"{failed}-{number}")
-        wanted = known + number
+        make_pod(other, f"{failed}-{number}-meanwhile")
+        wanted = known + 2 * number + 1
         exporter.notices(f"new pod while an API server is {failed}", partial(has_pods, wanted), promised=10)
         plane.mend()
+        make_pod(master, f"{failed}-{number}-afterwards")
+        exporter.until(partial(has_pods, wanted + 1))
     assert exporter.scrape().values(WATCH_UP, **PODS) == [1]
     assert exporter.scrape().values(LISTS, **PODS) == lists
 
@@ -76,7 +83,7 @@ def has_pods(number: float, scrape: Scrape) -> bool:
 
 
 def make_pod(master: Master, name: str) -> None:
-    """In the namespace `default`."""
+    """In the namespace `default`, once that has its account."""
     content = {"metadata": {"name": name}, "spec": {"containers": [{"name": "one", "image": "one:1"}]}}
-    answer = master.api.ask("POST", "/api/v1/namespaces/default/pods", content)
-    assert answer.status == HTTPStatus.CREATED, answer.text
+    path = "/api/v1/namespaces/default/pods"
+    assert comes_true(lambda: master.api.ask("POST", path, content).status == HTTPStatus.CREATED)
