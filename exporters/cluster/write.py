@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -88,8 +88,13 @@ class Writes:
         return self._interval
 
     def keep(self, endpoints: Collection[Endpoint]) -> None:
-        """Forget all others."""
-        self._last = {endpoint: write for endpoint, write in self._last.items() if endpoint in endpoints}
+        """Forget all others, and what was read back through them."""
+        known = {endpoint.url for endpoint in endpoints}
+        self._last = {
+            endpoint: write if write.reader in known else replace(write, reader=None, staleness=None)
+            for endpoint, write in self._last.items()
+            if endpoint in endpoints
+        }
 
     def samples(self) -> Iterator[Sample]:
         """The last write through each endpoint."""
