@@ -17,6 +17,7 @@ from alerting.dingtalk.settings import load_settings
 from alerting.dingtalk.standin.server import StandIn
 from demo.child import tapwatch_command
 from tapwatch import log
+from tapwatch.errors import TapwatchError
 from tapwatch.web import Address, Server
 from tapwatch.webconfig import WebGate
 from tests.cluster.installation import OVERLAY, write_secrets
@@ -45,6 +46,7 @@ class Result:
     """Unix times."""
     happened: float
     noticed: float | None
+    """When the cluster knew; None when it never did."""
     redundant: float | None
     """When as many replicas served as before; None when they did not before people mended it."""
     api: Outage
@@ -72,19 +74,19 @@ class Bench:
     cloud: StandIn
 
     async def run(self, experiment: Experiment) -> Result:
-        """Do it, wait until all is right again, and mend it. Raises TimeoutError when it stays broken."""
+        """Do it, wait until all is right again, and mend it. Raises TapwatchError when the stack stays broken then."""
         stack = self.stack
-        await self._until(stack.whole)
+        await self._until_whole()
         began = time.time()
         await asyncio.sleep(BEFORE_SECONDS)
         happened = time.time()
         noticed_by = await asyncio.to_thread(experiment.act, stack)
-        noticed = asyncio.create_task(self._seconds_until(noticed_by, happened))
-        redundant = await self._seconds_until(lambda: self._redundant(experiment), happened, after=noticed)
+        noticed = await _seconds_until(noticed_by, happened)  # what nobody has noticed yet looks whole
+        redundant = await _seconds_until(lambda: stack.whole(experiment.parts), happened)
         await asyncio.sleep(AFTER_SECONDS)
         broken_until = time.time()
         await asyncio.to_thread(experiment.undo, stack)
-        await self._until(stack.whole)
+        await self._until_whole()
         await asyncio.sleep(AFTER_SECONDS)
         ended = time.time()
         missed, fired = await self._judged(began, ended)
@@ -92,7 +94,7 @@ class Bench:
             name=experiment.name,
             began=began,
             happened=happened,
-            noticed=await noticed,
+            noticed=noticed,
             redundant=redundant,
             api=outage(self.api.samples, happened, broken_until),
             scraped=outage(self.dispenser.samples, happened, broken_until),
@@ -123,23 +125,9 @@ class Bench:
             number for number in sorted(fired) if began <= number * SLOT_SECONDS < ended - SLOT_SECONDS
         )
 
-    def _redundant(self, experiment: Experiment) -> bool:
-        return self.stack.whole(experiment.parts)
-
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        await self._seconds_until(condition, time.time())
-
-    async def _seconds_until(
-        self, condition: Callable[[], bool], since: float, after: asyncio.Task[float] | None = None
-    ) -> float:
-        if after is not None:  # what nobody has noticed yet looks whole
-            await after
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                with suppress(OSError):
-                    if await asyncio.to_thread(condition):
-                        return time.time() - since
-                await asyncio.sleep(0.2)
+    async def _until_whole(self) -> None:
+        if await _seconds_until(self.stack.whole, time.time()) is None:
+            raise TapwatchError(f"after {PATIENCE_SECONDS:g} s the stack is not whole: {dict(self.stack.parts())}")
 
 
 @asynccontextmanager
@@ -175,6 +163,17 @@ async def observed(stack: Stack, cloud: StandIn) -> AsyncIterator[Bench]:
 def save(results: Iterable[Result], file: Path) -> None:
     """As JSON, for the report."""
     file.write_text(json.dumps([asdict(one) for one in results], indent=1), encoding="utf-8")
+
+
+async def _seconds_until(condition: Callable[[], bool], since: float) -> float | None:
+    """When it came true, in seconds from `since` (Unix time); None when it did not within the experiment's patience."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            if await asyncio.to_thread(condition):
+                return time.time() - since
+        await asyncio.sleep(0.2)
+    return None
 
 
 async def _query(session: aiohttp.ClientSession, address: str, query: str) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +16,11 @@ from tests.cluster.worker import Worker
 from tests.experiments import stream
 
 _PODS: Final = f"/api/v1/namespaces/{NAMESPACE}/pods"
-_OUTSIDE: Final = {"campus": (9810, 15020, 15021, 15022), "dingtalk-stand-in": (9811,)}
-"""Dispensers and DingTalk stand outside of a cluster in the field: Services of these names lead to this machine."""
+_OUTSIDE: Final[Mapping[str, Mapping[str, int]]] = {
+    "campus": {"http": 9810, "gateway-1": 15020, "gateway-2": 15021, "gateway-3": 15022},
+    "dingtalk-stand-in": {"http": 9811},
+}
+"""Dispensers and DingTalk stand outside of a cluster in the field: these Services' ports lead to this machine."""
 _PAUSE: Final = "pause"
 DOOR_PORT: Final = 30800
 """The routers', at every worker: the overlay's doors.yaml."""
@@ -51,18 +55,14 @@ class Stack:
         found = [_pod(item) for item in items if item["status"].get("phase") not in {"Succeeded", "Failed"}]
         return [one for one in found if part in {"", one.part}]
 
-    def ready(self, part: str) -> list[Pod]:
-        """The pods of a part that serve, on nodes that are not known to be dead."""
+    def ready(self, part: str = "") -> list[Pod]:
+        """The pods, of all parts or of one, that serve, on nodes that are not known to be dead."""
         alive = self.laboratory.ready_nodes()
         return [one for one in self.pods(part) if one.ready and not one.ending and one.node in alive]
 
     def parts(self) -> Mapping[str, int]:
         """How many replicas of each part serve."""
-        alive = self.laboratory.ready_nodes()
-        counts: dict[str, int] = {}
-        for one in self.pods():
-            counts[one.part] = counts.get(one.part, 0) + (one.ready and not one.ending and one.node in alive)
-        return counts
+        return Counter(one.part for one in self.ready())
 
     def whole(self, parts: Collection[str] = ()) -> bool:
         """Whether as many replicas of these parts, or of every one, serve as when it was brought up."""
@@ -124,16 +124,15 @@ def _overlay(laboratory: Laboratory, folder: Path) -> Path:
     return folder
 
 
-def _endpoints(name: str, address: str, ports: Sequence[int]) -> Mapping[str, object]:
-    """Where a Service without a selector leads to; the ports' names are those of the Service."""
-    names = {9810: "http", 9811: "http"} | {port: f"gateway-{port - 15019}" for port in ports if port > 15000}
+def _endpoints(name: str, address: str, ports: Mapping[str, int]) -> Mapping[str, object]:
+    """Where a Service without a selector leads to."""
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"kubernetes.io/service-name": name}},
         "addressType": "IPv4",
         "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
-        "ports": [{"name": names[port], "port": port} for port in ports],
+        "ports": [{"name": port_name, "port": port} for port_name, port in ports.items()],
     }
 
 
