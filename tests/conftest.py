@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import gc
 import logging
 import os
 import signal
@@ -14,6 +15,13 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 def pytest_configure() -> None:
     """A shell's background job ignores Ctrl-C, and so would the processes that tests interrupt."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_left_open() -> Iterator[None]:
+    """What a module leaves open fails there, not in whichever later test Python happens to tidy up."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)

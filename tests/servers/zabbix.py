@@ -212,6 +212,11 @@ def new_port() -> int:
             return port
 
 
+def _listens(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), 1):
+        return True
+
+
 def _run(command: list[str], log: Path, given: bytes | None = None) -> None:
     result = subprocess.run(command, input=given, capture_output=True, check=False)
     log.write_bytes(result.stdout + result.stderr)
@@ -297,7 +302,7 @@ class Zabbix:
     def restart_server(self) -> None:
         """Start the server after it was killed, and wait until it takes values."""
         self.server.start()
-        _wait(self.server, self._server_listens)
+        _wait(self.server, lambda: _listens(self.server_port))
 
     def _start(self, stack: contextlib.ExitStack, settings: dict[str, object]) -> None:
         self.postgresql = _start_postgresql(self.release, self.root, self.folder)
@@ -313,7 +318,8 @@ class Zabbix:
         self.agent = self.confined_daemon("zabbix_agent2", "zabbix_agent2", "-f", "-c", agent)
         stack.callback(stop_all, [self.agent])
         _wait(self.web, lambda: bool(self._call("apiinfo.version", [], "")))
-        _wait(self.server, self._server_listens)
+        _wait(self.server, lambda: _listens(self.server_port))
+        _wait(self.agent, lambda: _listens(self.agent_port))
         session = self._call("user.login", {"username": "Admin", "password": ADMIN_PASSWORD}, "")
         self.token = self.new_token(session, "tests", "1")
 
@@ -321,10 +327,6 @@ class Zabbix:
         """A fresh API token of a user."""
         made = self._call("token.create", [{"name": name, "userid": user_id}], as_token)
         return str(self._call("token.generate", made["tokenids"], as_token)[0]["token"])
-
-    def _server_listens(self) -> bool:
-        with socket.create_connection(("127.0.0.1", self.server_port), 1):
-            return True
 
     def _server_settings(self, settings: dict[str, object]) -> str:
         known: dict[str, object] = {
@@ -352,6 +354,8 @@ class Zabbix:
             "StartPingers": 0,
             "StartIPMIPollers": 0,
             "HousekeepingFrequency": 0,
+            "UnreachableDelay": 1,  # an agent that was slow once, as all are on a busy machine, is asked again soon
+            "UnavailableDelay": 1,
         }
         return "".join(f"{name}={value}\n" for name, value in (known | settings).items()) + self.release.server_settings
 

@@ -1,16 +1,36 @@
 """One Zabbix for all tests of a session; each test uses dispensers of its own name."""
 
 import asyncio
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.integration.zabbix.stage import Stage
 from tests.servers.zabbix import ZABBIX_6_0, ZABBIX_7_0, Release
 
+_LOG_LINES = 25
+
+_FOLDERS: list[Path] = []
+"""Of every Zabbix that was started: what its processes print is there."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows what the servers said: they run elsewhere, and their folder does not last."""
+    report = yield
+    if report.failed:
+        for log in (log for folder in _FOLDERS for log in sorted(folder.rglob("*.log"))):
+            with log.open(encoding="utf-8", errors="replace") as lines:
+                report.sections.append((log.name, "".join(deque(lines, _LOG_LINES))))
+    return report
+
 
 def _provisioned(factory: pytest.TempPathFactory, release: Release) -> Iterator[Stage]:
-    with Stage.start(factory.mktemp("zabbix"), release) as stage:
+    folder = factory.mktemp("zabbix")
+    _FOLDERS.append(folder)
+    with Stage.start(folder, release) as stage:
         status, out, err = asyncio.run(stage.provision())
         assert status == 0, f"{out}\n{err}"
         yield stage

@@ -16,7 +16,7 @@ from tests.processes import Running, run_to_end, running
 from tests.servers.alertmanager import running_alertmanager
 from tests.servers.zabbix import Release, Zabbix
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 120.0
 """Generous: what is waited for takes two or three seconds on an idle machine."""
 
 DISPENSERS = (
