@@ -7,7 +7,7 @@ from typing import Final
 from k8s.secretfiles import make_secrets
 from tests.cluster.images.makers import MAKERS
 from tests.cluster.laboratory import Laboratory
-from tests.cluster.operators import install_operators
+from tests.cluster.operators import install_keda, install_operators
 from tests.servers.cache import tell
 
 OVERLAY: Final = Path(__file__).parents[2] / "k8s" / "overlays" / "laboratory"
@@ -22,6 +22,7 @@ _IMAGES: Final = (
     "cloudnative-pg",
     "postgresql",
 )
+_SCALING: Final = ("keda", "keda-metrics-apiserver")
 _READY_SECONDS: Final = 600
 _WHOLE: Final[Mapping[str, str]] = {
     "prometheus/tapwatch": "condition=Available",
@@ -36,19 +37,26 @@ def write_secrets() -> None:
     make_secrets(OVERLAY, all_of_them=True)
 
 
-def install(laboratory: Laboratory, overlay: Path = OVERLAY) -> None:
-    """Everything of the overlay, made and whole.
+def install(laboratory: Laboratory, overlay: Path = OVERLAY, *, autoscaled: bool = False) -> None:
+    """Everything of the overlay, made and whole; with KEDA when it is `autoscaled`.
 
     Raises TapwatchError with what is not.
     """
-    archives = [MAKERS[name]() for name in _IMAGES]
+    archives = [MAKERS[name]() for name in (*_IMAGES, *(_SCALING if autoscaled else ()))]
     tell("images: loading them on every worker")
     laboratory.load_image(*archives)
     tell("operators: installing them")
     install_operators(laboratory)
+    if autoscaled:
+        install_keda(laboratory)
     write_secrets()
     laboratory.apply(overlay)
     tell(f"{NAMESPACE}: applied; waiting until all is rolled out")
+    roll_out(laboratory)
+
+
+def roll_out(laboratory: Laboratory) -> None:
+    """Wait until all that was applied serves. Raises TapwatchError with what does not."""
     for resource, state in _WHOLE.items():
         wait = ("wait", resource, "--namespace", NAMESPACE, f"--for={state}", f"--timeout={_READY_SECONDS}s")
         laboratory.kubectl(*wait)

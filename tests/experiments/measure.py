@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -24,9 +24,9 @@ from tests.cluster.installation import OVERLAY, write_secrets
 from tests.cluster.laboratory import Laboratory
 from tests.experiments.experiments import Experiment
 from tests.experiments.outside import Outage, Probe, outage, watching
-from tests.experiments.scrapes import Samples, missed_scrapes
+from tests.experiments.scrapes import missed_scrapes
 from tests.experiments.stack import Stack
-from tests.experiments.stream import ALERT, SLOT_SECONDS, Tally, Told, tally
+from tests.experiments.stream import ALERT, SLOT_SECONDS, Tally, Told, begin, tally
 from tests.servers.daemon import Daemon
 
 SCRAPE_INTERVAL: Final = 15.0
@@ -81,8 +81,8 @@ class Bench:
         await asyncio.sleep(BEFORE_SECONDS)
         happened = time.time()
         noticed_by = await asyncio.to_thread(experiment.act, stack)
-        noticed = await _seconds_until(noticed_by, happened)  # what nobody has noticed yet looks whole
-        redundant = await _seconds_until(lambda: stack.whole(experiment.parts), happened)
+        noticed = await seconds_until(noticed_by, happened)  # what nobody has noticed yet looks whole
+        redundant = await seconds_until(lambda: stack.whole(experiment.parts), happened)
         await asyncio.sleep(AFTER_SECONDS)
         broken_until = time.time()
         await asyncio.to_thread(experiment.undo, stack)
@@ -114,19 +114,11 @@ class Bench:
 
     async def _judged(self, began: float, ended: float) -> tuple[int, tuple[int, ...]]:
         """What the Prometheus pair knows of this time, asked at once: a pod that is replaced forgets."""
-        pair = [one.address for one in self.stack.ready("prometheus")]
-        window = f"{time.time() - began + 60:.0f}s"
-        query = f'last_over_time(ALERTS{{alertname="{ALERT}",alertstate="firing"}}[{window}])'
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)) as session:
-            up = [_samples(await _query(session, one, f"dispenser_up[{window}]")) for one in pair]
-            fired = {int(one["metric"]["number"]) for each in pair for one in await _query(session, each, query)}
-        missed = missed_scrapes(up, began, ended, SCRAPE_INTERVAL)
-        return sum(missed.values()), tuple(
-            number for number in sorted(fired) if began <= number * SLOT_SECONDS < ended - SLOT_SECONDS
-        )
+        fired = await numbers_fired(self.stack, began, ended - SLOT_SECONDS)
+        return await scrapes_missed(self.stack, began, ended), fired
 
     async def _until_whole(self) -> None:
-        if await _seconds_until(self.stack.whole, time.time()) is None:
+        if await seconds_until(self.stack.whole, time.time()) is None:
             raise TapwatchError(f"after {PATIENCE_SECONDS:g} s the stack is not whole: {dict(self.stack.parts())}")
 
 
@@ -165,9 +157,11 @@ def save(results: Iterable[Result], file: Path) -> None:
     file.write_text(json.dumps([asdict(one) for one in results], indent=1), encoding="utf-8")
 
 
-async def _seconds_until(condition: Callable[[], bool], since: float) -> float | None:
-    """When it came true, in seconds from `since` (Unix time); None when it did not within the experiment's patience."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+async def seconds_until(
+    condition: Callable[[], bool], since: float, patience: float = PATIENCE_SECONDS
+) -> float | None:
+    """When it came true, in seconds from `since` (Unix time); None when it did not within seconds of `patience`."""
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         with suppress(OSError):
             if await asyncio.to_thread(condition):
@@ -176,11 +170,32 @@ async def _seconds_until(condition: Callable[[], bool], since: float) -> float |
     return None
 
 
-async def _query(session: aiohttp.ClientSession, address: str, query: str) -> list[dict[str, Any]]:
+async def scrapes_missed(stack: Stack, began: float, ended: float) -> int:
+    """Of dispensers, between two Unix times of the last minutes: those that neither Prometheus has."""
+    window = f"{time.time() - began + 60:.0f}s"
+    up = [
+        {one["metric"]["instance"]: [(float(at), float(value)) for at, value in one["values"]] for one in found}
+        for found in await ask_pair(stack, f"dispenser_up[{window}]")
+    ]
+    return sum(missed_scrapes(up, began, ended, SCRAPE_INTERVAL).values())
+
+
+async def numbers_fired(stack: Stack, began: float, ended: float) -> tuple[int, ...]:
+    """The stream's alerts that began between two Unix times of the last minutes, and fired in either Prometheus."""
+    window = f"{time.time() - began + 60:.0f}s"
+    query = f'last_over_time(ALERTS{{alertname="{ALERT}",alertstate="firing"}}[{window}])'
+    fired = {int(one["metric"]["number"]) for found in await ask_pair(stack, query) for one in found}
+    per_slot = stack.variant.alerts_per_slot
+    return tuple(number for number in sorted(fired) if began <= begin(number, per_slot) < ended)
+
+
+async def ask_pair(stack: Stack, query: str) -> list[list[dict[str, Any]]]:
+    """What each Prometheus answers."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30), raise_for_status=True) as session:
+        return [await _ask(session, one.address, query) for one in stack.ready("prometheus")]
+
+
+async def _ask(session: aiohttp.ClientSession, address: str, query: str) -> list[dict[str, Any]]:
     async with session.get(f"http://{address}:9090/api/v1/query", params={"query": query}) as answer:
         found: list[dict[str, Any]] = (await answer.json())["data"]["result"]
         return found
-
-
-def _samples(found: Iterable[Mapping[str, Any]]) -> Samples:
-    return {one["metric"]["instance"]: [(float(at), float(value)) for at, value in one["values"]] for one in found}

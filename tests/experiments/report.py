@@ -1,18 +1,28 @@
 """What the experiments showed, as a table of Markdown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tests.experiments.measure import Result
 
 _HEADER = (
-    "| what happened | noticed | requests right again: API / probes | as many replicas as before "
-    "| scrapes missed | alerts lost / doubled, of | slowest alert later by |\n|---|---|---|---|---|---|---|\n"
+    "what happened",
+    "noticed",
+    "requests right again: API / probes",
+    "as many replicas as before",
+    "scrapes missed",
+    "alerts lost / doubled, of",
+    "slowest alert later by",
 )
 
 
 def render(results: Iterable[Result]) -> str:
     """A row for each; seconds from when it happened."""
-    return _HEADER + "".join(_row(one) for one in results)
+    return table(_HEADER, [_cells(one) for one in results])
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown."""
+    return "".join(f"| {' | '.join(row)} |\n" for row in (header, ["---"] * len(header), *rows))
 
 
 def describe(result: Result) -> str:
@@ -23,9 +33,9 @@ def describe(result: Result) -> str:
     )
 
 
-def _row(result: Result) -> str:
+def _cells(result: Result) -> Sequence[str]:
     tally = result.tally
-    cells = (
+    return (
         result.name,
         _seconds(result.noticed),
         f"{_seconds(result.api.right_after)} / {_seconds(result.scraped.right_after)}",
@@ -34,7 +44,6 @@ def _row(result: Result) -> str:
         f"{len(tally.lost)} / {len(tally.doubled)}, {tally.fired}",
         _seconds(result.slowest_alert),
     )
-    return f"| {' | '.join(cells)} |\n"
 
 
 def _seconds(value: float | None) -> str:

@@ -4,16 +4,17 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from shutil import copyfile
+from typing import Any, Final, Self
 
 import yaml
 
-from tests.cluster.installation import NAMESPACE, OVERLAY, install
-from tests.cluster.laboratory import Laboratory
+from tests.cluster.installation import NAMESPACE, OVERLAY, install, roll_out
+from tests.cluster.laboratory import READY_SECONDS, Laboratory
 from tests.cluster.worker import Worker
-from tests.experiments import stream
+from tests.experiments.stream import rules
 
 _PODS: Final = f"/api/v1/namespaces/{NAMESPACE}/pods"
 _OUTSIDE: Final[Mapping[str, Mapping[str, int]]] = {
@@ -24,6 +25,15 @@ _OUTSIDE: Final[Mapping[str, Mapping[str, int]]] = {
 _PAUSE: Final = "pause"
 DOOR_PORT: Final = 30800
 """The routers', at every worker: the overlay's doors.yaml."""
+_OURS: Final = {
+    "apiVersion": "builtin",
+    "kind": "NamespaceTransformer",
+    "metadata": {"name": "namespace", "namespace": NAMESPACE},
+    "unsetOnly": True,
+}
+"""As the overlay's, for what is added around it."""
+SCALED: Final[Mapping[str, float]] = {"dispenser-exporter": 6.0, "dingtalk": 0.5}
+"""What autoscaling looks after, and how many requests a second are one replica's where it is to be seen soon."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +52,49 @@ class Pod:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """What experiments change of the laboratory's overlay."""
+
+    alerts_per_slot: int = 1
+    """Of the stream, each ten seconds."""
+    more_dispensers: Path | None = None
+    """An inventory beside the campus' own."""
+    autoscaled: bool = False
+    """Exporters and bridges by what they have to do, and by little of it."""
+
+
+@dataclass(frozen=True)
 class Stack:
     """It runs."""
 
     laboratory: Laboratory
-    _expected: Mapping[str, int] = field(default_factory=dict)
+    folder: Path
+    """Of the overlay."""
+    variant: Variant
+    _expected: Mapping[str, int]
     """How many replicas each part has when all is well."""
+
+    @classmethod
+    def bring_up(cls, laboratory: Laboratory, folder: Path, variant: Variant) -> Self:
+        """All of it with the stream of alerts, whole; it ends with the laboratory. Raises TapwatchError."""
+        folder.mkdir()
+        _write_overlay(laboratory, folder, variant)
+        install(laboratory, folder, autoscaled=variant.autoscaled)
+        if variant.autoscaled:
+            wait = ("wait", "--namespace", NAMESPACE, f"--timeout={READY_SECONDS}s", "--all")
+            laboratory.kubectl(*wait, "scaledobject", "--for=condition=Ready")
+            laboratory.kubectl(*wait, "horizontalpodautoscaler", "--for=jsonpath={.status.currentReplicas}=2")
+            roll_out(laboratory)
+        stack = cls(laboratory, folder, variant, {})
+        return replace(stack, _expected=stack.parts())
+
+    def change(self, **variant: Any) -> "Stack":  # noqa: ANN401 - the fields of Variant
+        """Apply the overlay with these changes, and wait until all is rolled out. Raises TapwatchError."""
+        changed = replace(self, variant=replace(self.variant, **variant))
+        _write_overlay(self.laboratory, self.folder, changed.variant)
+        self.laboratory.apply(self.folder)
+        roll_out(self.laboratory)
+        return changed
 
     def pods(self, part: str = "") -> list[Pod]:
         """All pods of the stack, or of a part. Raises OSError while no API server answers."""
@@ -90,24 +137,17 @@ class Stack:
         return next(one for one in self.laboratory.workers if one.name == name)
 
 
-def bring_up(laboratory: Laboratory, folder: Path) -> Stack:
-    """The stack with the stream of alerts, whole; it ends with the laboratory. Raises TapwatchError."""
-    install(laboratory, _overlay(laboratory, folder))
-    return Stack(laboratory, Stack(laboratory).parts())
-
-
-def _overlay(laboratory: Laboratory, folder: Path) -> Path:
+def _write_overlay(laboratory: Laboratory, folder: Path, variant: Variant) -> None:
     """The laboratory's overlay, but with dispensers and DingTalk on this machine, and with the stream's rules."""
-    folder.mkdir()
-    rules = {
+    stream = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
         "metadata": {"name": "stream", "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "tapwatch"}},
-        "spec": stream.RULES,
+        "spec": rules(variant.alerts_per_slot),
     }
     outside = [_endpoints(name, laboratory.plane.lan.address, ports) for name, ports in _OUTSIDE.items()]
     gone = "$patch: delete\nkind: any\nmetadata: {name: any}\n"
-    kustomization = {
+    kustomization: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [os.path.relpath(OVERLAY, folder), "more.yaml"],
@@ -117,11 +157,33 @@ def _overlay(laboratory: Laboratory, folder: Path) -> Path:
                 "target": {"kind": "Service", "name": "|".join(_OUTSIDE)},
                 "patch": yaml.safe_dump([{"op": "remove", "path": "/spec/selector"}]),
             },
+            {
+                "target": {"kind": "Prometheus"},
+                "patch": yaml.safe_dump([{"op": "replace", "path": "/spec/resources/limits/memory", "value": "4Gi"}]),
+            },
         ],
     }
-    (folder / "more.yaml").write_text(yaml.safe_dump_all([rules, *outside]), encoding="utf-8")
+    if variant.more_dispensers is not None:
+        copyfile(variant.more_dispensers, folder / "more-dispensers.yaml")
+        more = {"name": "dispensers", "namespace": NAMESPACE, "behavior": "merge", "files": ["more-dispensers.yaml"]}
+        kustomization["configMapGenerator"] = [more]
+    if variant.autoscaled:
+        kustomization["components"] = [os.path.relpath(OVERLAY.parents[1] / "components" / "autoscaling", folder)]
+        kustomization["patches"] += [_scaled_soon(name, threshold) for name, threshold in SCALED.items()]
+        kustomization["transformers"] = ["namespace.yaml"]
+        (folder / "namespace.yaml").write_text(yaml.safe_dump(_OURS), encoding="utf-8")
+    (folder / "more.yaml").write_text(yaml.safe_dump_all([stream, *outside]), encoding="utf-8")
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
-    return folder
+
+
+def _scaled_soon(name: str, threshold: float) -> Mapping[str, object]:
+    """A patch by which a small load is one for another replica, and one that is over takes it away within minutes."""
+    down = {"stabilizationWindowSeconds": 60, "policies": [{"type": "Pods", "value": 1, "periodSeconds": 30}]}
+    patch = [
+        {"op": "replace", "path": "/spec/triggers/0/metadata/threshold", "value": str(threshold)},
+        {"op": "replace", "path": "/spec/advanced/horizontalPodAutoscalerConfig/behavior/scaleDown", "value": down},
+    ]
+    return {"target": {"kind": "ScaledObject", "name": name}, "patch": yaml.safe_dump(patch)}
 
 
 def _endpoints(name: str, address: str, ports: Mapping[str, int]) -> Mapping[str, object]:

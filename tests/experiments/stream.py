@@ -1,4 +1,4 @@
-"""A known stream of alerts: a rule that fires under a new number every ten seconds, and the count of what arrived.
+"""A known stream of alerts: rules that fire under new numbers every ten seconds, and the count of what arrived.
 
 `count_values` makes a label of a number, and the number is that of the ten seconds: so every Prometheus that evaluates
 the rule fires the same alerts, and it is known afterwards which ones there must have been.
@@ -12,27 +12,32 @@ from typing import Any
 
 SLOT_SECONDS = 10
 ALERT = "Streamed"
-RULES: Mapping[str, Any] = {
-    "groups": [
-        {
-            "name": "stream",
-            "interval": "5s",
-            "rules": [
-                {
-                    "alert": ALERT,
-                    "expr": f'count_values("number", floor(vector(time()) / {SLOT_SECONDS}))',
-                    # Longer than Alertmanager's routes wait, as what has ended by then is not told.
-                    "keep_firing_for": "1m",
-                    # The shipped routes group critical alerts by endpoint: each number is a group of its own.
-                    "labels": {"severity": "critical", "team": "platform", "endpoint": "stream-{{ $labels.number }}"},
-                    "annotations": {"summary": "Streamed {{ $labels.number }}"},
-                }
-            ],
-        }
-    ]
-}
 
 _FIRING = re.compile(rf"(?<!\w){ALERT} (\d+)")
+
+
+def rules(per_slot: int = 1) -> Mapping[str, Any]:
+    """What fires `per_slot` alerts every ten seconds, each for a minute, as the spec of a PrometheusRule."""
+    return {
+        "groups": [{"name": "stream", "interval": "5s", "rules": [_rule(one, per_slot) for one in range(per_slot)]}]
+    }
+
+
+def begin(number: int, per_slot: int = 1) -> float:
+    """When the alert of this number begins, in Unix time."""
+    return number // per_slot * SLOT_SECONDS
+
+
+def _rule(one: int, per_slot: int) -> Mapping[str, Any]:
+    return {
+        "alert": ALERT,
+        "expr": f'count_values("number", floor(vector(time()) / {SLOT_SECONDS}) * {per_slot} + {one})',
+        # Longer than Alertmanager's routes wait, as what has ended by then is not told.
+        "keep_firing_for": "1m",
+        # The shipped routes group critical alerts by endpoint: each number is a group of its own.
+        "labels": {"severity": "critical", "team": "platform", "endpoint": "stream-{{ $labels.number }}"},
+        "annotations": {"summary": f"{ALERT} {{{{ $labels.number }}}}"},
+    }
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Tally:
     """Seconds from the beginning of its ten seconds to its first message; without those lost."""
 
 
-def tally(fired: Iterable[int], told: Iterable[Told]) -> Tally:
+def tally(fired: Iterable[int], told: Iterable[Told], per_slot: int = 1) -> Tally:
     """`fired` are the numbers that the Prometheus pair fired, `told` all messages since before the first of them."""
     numbers = sorted(set(fired))
     first: dict[int, float] = {}
@@ -82,5 +87,5 @@ def tally(fired: Iterable[int], told: Iterable[Told]) -> Tally:
         fired=len(numbers),
         lost=tuple(number for number in numbers if number not in first),
         doubled=tuple(number for number in numbers if firing[number] > 1 or ended[number] > 1),
-        delays=tuple(first[number] - number * SLOT_SECONDS for number in numbers if number in first),
+        delays=tuple(first[number] - begin(number, per_slot) for number in numbers if number in first),
     )

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from demo.servers import locate
 from tests.experiments.outside import Outage, Probe, Sample, outage, watching
 from tests.experiments.scrapes import missed_scrapes
-from tests.experiments.stream import ALERT, RULES, Tally, Told, tally
+from tests.experiments.stream import ALERT, Tally, Told, rules, tally
 
 STREAM_LABELS = {"severity": "critical", "team": "platform"}
 
@@ -44,6 +44,10 @@ def test_a_number_is_not_found_in_a_longer_one() -> None:
     assert tally([17], [told(1, "Streamed 176")]).lost == (17,)
 
 
+def test_of_several_in_ten_seconds_each_began_with_them() -> None:
+    assert tally([14, 15], [told(73, "Streamed 14\nStreamed 15")], per_slot=2).delays == (3, 3)
+
+
 def test_an_outage_ends_with_the_last_request_that_failed() -> None:
     samples = [Sample(9, 0.1), Sample(9.5, 2, "no answer in time"), Sample(12, 0.25), Sample(13, 0.5, "status 503")]
     assert outage([*samples, Sample(14, 0.125)], since=10) == Outage(
@@ -63,14 +67,15 @@ def test_a_gap_of_both_is_missed_and_a_gap_of_one_is_not() -> None:
     assert missed_scrapes([{"a": whole[:6]}], 0, 57, 5) == {"a": 5}
 
 
-def test_the_stream_fires_another_alert_every_ten_seconds(tmp_path: Path) -> None:
-    (tmp_path / "stream.yaml").write_text(yaml.safe_dump(RULES), encoding="utf-8")
+@pytest.mark.parametrize(("per_slot", "numbers"), [(1, "012"), (2, "012345")])
+def test_the_stream_fires_other_alerts_every_ten_seconds(tmp_path: Path, per_slot: int, numbers: str) -> None:
+    (tmp_path / "stream.yaml").write_text(yaml.safe_dump(rules(per_slot)), encoding="utf-8")
     wanted = [
         {
             "exp_labels": {"number": number, "endpoint": f"stream-{number}", **STREAM_LABELS},
             "exp_annotations": {"summary": f"Streamed {number}"},
         }
-        for number in ("0", "1", "2")
+        for number in numbers
     ]
     tests = [{"alert_rule_test": [{"eval_time": "25s", "alertname": ALERT, "exp_alerts": wanted}]}]
     file = tmp_path / "test.yaml"
