@@ -36,8 +36,8 @@ class Machine:
         )["hostids"][0]
         port = api("hostinterface.get", hostids=host, output="extend")[0]["interfaceid"]
         key = f"vfs.file.exists[{SESSION}/broken]"
-        item = {"hostid": host, "interfaceid": port, "type": 0, "value_type": 3, "delay": "1s"}
-        api("item.create", name="Broken", key_=key, **item)
+        asked = {"type": 7} if stage.zabbix.release.active else {"type": 0, "interfaceid": port}
+        api("item.create", name="Broken", key_=key, hostid=host, value_type=3, delay="1s", **asked)
         api(
             "trigger.create",
             description="The lab node is broken",
