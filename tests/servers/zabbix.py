@@ -32,6 +32,7 @@ from tests.servers.cache import cached, digest, tell
 from tests.servers.confined import NOBODY, SESSION, ConfinedDaemon, confined, make_enterable
 from tests.servers.daemon import free_port, stop_all
 from tests.servers.debianroot import Packages, unpack
+from tests.servers.waiting import comes_true
 
 NEEDS_ROOT = "a real Zabbix runs in a root folder of its own, which needs root: sudo make test"
 
@@ -43,6 +44,8 @@ ADMIN_PASSWORD = "zabbix"
 
 START_SECONDS = 120.0
 """Generous: a machine that also builds takes several times the usual 5 seconds."""
+
+_TRIES = 12
 
 _LARGEST_PORT = 32_767
 """What Zabbix accepts as its own."""
@@ -312,6 +315,16 @@ class Zabbix:
         """Start the server after it was killed, and wait until it takes values."""
         self.server.start()
         _wait(self.server, lambda: _listens(self.server_port))
+
+    def until_given(self, item: str) -> None:
+        """Wait until the agent has given a value for an item that is new. Raises TapwatchError when it does not."""
+        for _ in range(_TRIES):
+            if self.release.active:  # while the server does not know its host it asks once a minute, but at its start
+                self.agent.kill()
+                self.agent.start()
+            if comes_true(lambda: self.api("item.get", itemids=item, output=["lastclock"])[0]["lastclock"] != "0", 5):
+                return
+        raise TapwatchError(f"{self.agent.name} gives no value:\n{self.agent.log_end()}")
 
     def _start(self, stack: contextlib.ExitStack, settings: dict[str, object]) -> None:
         self.postgresql = _start_postgresql(self.release, self.root, self.folder)

@@ -37,7 +37,8 @@ class Machine:
         port = api("hostinterface.get", hostids=host, output="extend")[0]["interfaceid"]
         key = f"vfs.file.exists[{SESSION}/broken]"
         asked = {"type": 7} if stage.zabbix.release.active else {"type": 0, "interfaceid": port}
-        api("item.create", name="Broken", key_=key, hostid=host, value_type=3, delay="1s", **asked)
+        item = api("item.create", name="Broken", key_=key, hostid=host, value_type=3, delay="1s", **asked)["itemids"][0]
+        stage.zabbix.until_given(item)
         api(
             "trigger.create",
             description="The lab node is broken",
