@@ -9,9 +9,10 @@ from tests.experiments.stack import Stack
 from tests.experiments.stream import Told
 
 _TOLD: Final = """
-SELECT DISTINCT message.id, message.settled_at, alert.firing, notification.payload
+SELECT min(message.settled_at), alert.firing, string_agg(notification.payload, ' ')
 FROM alert JOIN notification ON notification.id = alert.notification_id JOIN message ON message.id = alert.message_id
 WHERE message.state = 'delivered' AND notification.received_at >= %s
+GROUP BY message.id, alert.firing
 """
 """alerting/dingtalk/store/schema.py; each alert of the stream is a notification of its own."""
 
@@ -30,4 +31,4 @@ def told_since(stack: Stack, began: float) -> list[Told]:
         connect_timeout=3,
     ) as connection:
         rows = connection.execute(_TOLD, [began]).fetchall()
-    return [Told(settled, "" if firing else "✅", payload) for _, settled, firing, payload in rows]
+    return [Told(settled, "" if firing else "✅", payload) for settled, firing, payload in rows]
