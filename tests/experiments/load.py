@@ -183,18 +183,19 @@ class Replicas:
         """Look every few seconds."""
         while not over():
             with suppress(OSError):
-                self._note(await asyncio.to_thread(_replicas, stack))
+                self.note(await asyncio.to_thread(_replicas, stack), time.time())
             await asyncio.sleep(2)
 
-    def _note(self, found: Mapping[str, int]) -> None:
+    def note(self, found: Mapping[str, int], at: float) -> None:
+        """So many there were at this Unix time."""
         if found != self.now:
             tell(f"replicas: {dict(found)}")
         self.now = found
         for part, count in found.items():
             self.most[part] = max(count, self.most.get(part, 0))
             if count > self.before[part]:
-                self.first_more.setdefault(part, time.time())
-                self.last_more[part] = time.time()
+                self.first_more.setdefault(part, at)
+                self.last_more[part] = at
 
 
 def _replicas(stack: Stack) -> Mapping[str, int]:

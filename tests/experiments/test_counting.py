@@ -10,9 +10,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from demo.servers import locate
+from tests.experiments.load import Replicas
 from tests.experiments.outside import Outage, Probe, Sample, outage, watching
 from tests.experiments.scrapes import missed_scrapes
 from tests.experiments.stream import ALERT, Tally, Told, rules, tally
+from tests.experiments.usage import cores
 
 STREAM_LABELS = {"severity": "critical", "team": "platform"}
 
@@ -46,6 +48,18 @@ def test_a_number_is_not_found_in_a_longer_one() -> None:
 
 def test_of_several_in_ten_seconds_each_began_with_them() -> None:
     assert tally([14, 15], [told(73, "Streamed 14\nStreamed 15")], per_slot=2).delays == (3, 3)
+
+
+def test_cores_are_what_was_used_meanwhile_the_busiest_first() -> None:
+    assert cores({"router": 2.0, "gone": 5.0}, {"router": 3.0, "new": 4.0}, 2.0) == {"new": 2.0, "router": 0.5}
+
+
+def test_replicas_are_followed_up_and_down() -> None:
+    seen = Replicas({"router": 2})
+    for count in (2, 3, 4, 2):
+        seen.note({"router": count}, at=10.0 * count)
+    assert (seen.most, seen.first_more, seen.last_more) == ({"router": 4}, {"router": 30.0}, {"router": 40.0})
+    assert seen.are_back
 
 
 def test_an_outage_ends_with_the_last_request_that_failed() -> None:

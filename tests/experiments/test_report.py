@@ -23,6 +23,14 @@ def test_the_list_names_what_would_be_done() -> None:
     assert printed.splitlines() == ["worker without power", "worker cut off", "etcd member's data lost"]
 
 
+def test_loads_are_chosen_as_failures_are_but_are_not_short() -> None:
+    assert CliRunner().invoke(main, ["--list", "doubled"]).output.split("\n")[:2] == [
+        "dispensers doubled",
+        "alerts doubled",
+    ]
+    assert "by load" not in CliRunner().invoke(main, ["--list", "--short"]).output
+
+
 def test_a_name_that_none_has_is_told_with_those_there_are() -> None:
     answer = CliRunner().invoke(main, ["--list", "meteorite"])
     assert answer.exit_code == 2
