@@ -14,7 +14,10 @@ from alerting.dingtalk.store.schema import NotificationState, alerts, calls, not
 from alerting.payload import Notification
 
 MOST_IN_LINE = 250
-"""Notifications that are looked at together; the rest of a longer line waits for these."""
+"""Notifications that are looked at together; the rest of a longer line waits for these.
+
+Good news may not use the whole of a robot's limit: in a lasting storm it would fill this and hide what is critical.
+"""
 
 
 @functools.lru_cache(2 * MOST_IN_LINE)
@@ -138,9 +141,10 @@ def is_waiting(connection: Connection, channel: str) -> bool:
 
 
 def in_line(connection: Connection, channel: str) -> Sequence[Row[*tuple[Any, ...]]]:
-    """What waits, the oldest first; `Waiting.of` reads a row."""
+    """What waits, the oldest first; of a long line before all else what wakes people. `Waiting.of` reads a row."""
     told, columns = alerts.c.message_id, notifications.c
-    return connection.execute(
+    urgent = (columns.status == "firing") & (columns.severity == "critical")
+    rows = connection.execute(
         _in_line(channel)
         .with_only_columns(
             columns.id,
@@ -155,8 +159,11 @@ def in_line(connection: Connection, channel: str) -> Sequence[Row[*tuple[Any, ..
         )
         .join(alerts)
         .group_by(columns.id)
+        .order_by(None)
+        .order_by(urgent.desc(), columns.id)
         .limit(MOST_IN_LINE)
     ).all()
+    return sorted(rows, key=lambda row: row.id)
 
 
 def allowances(connection: Connection, limits: Mapping[str, RateLimit], now: float) -> list[Allowance]:
