@@ -16,7 +16,7 @@ import yaml
 
 from demo.child import tapwatch_command
 from tests.experiments.ledger import told_since
-from tests.experiments.measure import Bench, ask_pair, numbers_fired, scrapes_missed
+from tests.experiments.measure import SCRAPE_INTERVAL, Bench, ask_pair, numbers_fired, scrapes_missed
 from tests.experiments.outside import Outage, outage
 from tests.experiments.report import table
 from tests.experiments.stack import SCALED, Stack
@@ -26,7 +26,6 @@ from tests.servers.cache import tell
 from tests.servers.daemon import Daemon
 
 CAMPUS_DISPENSERS: Final = 24
-SCRAPE_INTERVAL: Final = 15
 WINDOW_SECONDS: Final = 60.0
 """Each step is watched for so long, once all is as it should be."""
 SETTLE_SECONDS: Final = 240.0

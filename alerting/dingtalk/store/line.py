@@ -159,7 +159,6 @@ def in_line(connection: Connection, channel: str) -> Sequence[Row[*tuple[Any, ..
         )
         .join(alerts)
         .group_by(columns.id)
-        .order_by(None)
         .order_by(urgent.desc(), columns.id)
         .limit(MOST_IN_LINE)
     ).all()
@@ -192,8 +191,6 @@ def _allowance(connection: Connection, name: str, limit: RateLimit, blocked_unti
 
 
 def _in_line(channel: str) -> Select[*tuple[Any, ...]]:
-    return (
-        select(notifications)
-        .where(notifications.c.state == NotificationState.WAITING, notifications.c.channel == channel)
-        .order_by(notifications.c.id)
+    return select(notifications).where(
+        notifications.c.state == NotificationState.WAITING, notifications.c.channel == channel
     )
