@@ -24,11 +24,11 @@ DEFAULTS: Final = Tuning()
 TUNED: Final = Tuning(
     plane=Flags(
         api_server=("--default-not-ready-toleration-seconds=5", "--default-unreachable-toleration-seconds=5"),
-        controller_manager=("--node-monitor-period=1s", "--node-monitor-grace-period=8s"),
+        controller_manager=("--node-monitor-period=1s", "--node-monitor-grace-period=6s"),
     ),
     # A lease is renewed after a quarter of its duration: four renewals fit in the grace period.
-    kubelet={"nodeStatusUpdateFrequency": "2s", "nodeLeaseDurationSeconds": 8},
+    kubelet={"nodeStatusUpdateFrequency": "2s", "nodeLeaseDurationSeconds": 6},
     # A connection that hangs is given up within the grace period, or a failing master makes healthy workers NotReady.
-    environment={"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "3", "HTTP2_PING_TIMEOUT_SECONDS": "2"},
+    environment={"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "2", "HTTP2_PING_TIMEOUT_SECONDS": "2"},
 )
-"""A silent node is taken for dead after 8 s, and its pods are replaced 5 s later."""
+"""A silent node is taken for dead after 6 s, and its pods are replaced 5 s later."""
