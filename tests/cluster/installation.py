@@ -37,12 +37,17 @@ def write_secrets() -> None:
     make_secrets(OVERLAY, all_of_them=True)
 
 
+def images(*, autoscaled: bool = False) -> list[Path]:
+    """The archives of all that runs in it, made at first use. Raises TapwatchError."""
+    return [MAKERS[name]() for name in (*_IMAGES, *(_SCALING if autoscaled else ()))]
+
+
 def install(laboratory: Laboratory, overlay: Path = OVERLAY, *, autoscaled: bool = False) -> None:
     """Everything of the overlay, made and whole; with KEDA when it is `autoscaled`.
 
     Raises TapwatchError with what is not.
     """
-    archives = [MAKERS[name]() for name in (*_IMAGES, *(_SCALING if autoscaled else ()))]
+    archives = images(autoscaled=autoscaled)
     tell("images: loading them on every worker")
     laboratory.load_image(*archives)
     tell("operators: installing them")

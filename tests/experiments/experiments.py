@@ -22,12 +22,39 @@ _ROLLED: Final[Mapping[str, str]] = {"prometheus": "prometheus/tapwatch", "alert
 
 
 @dataclass(frozen=True)
+class Goals:
+    """What users may expect of it; seconds from when it happened, None where nothing is promised."""
+
+    api: float | None = None
+    """Until requests to the API server's address are right again."""
+    probes: float | None = None
+    """Until requests to exporters through the routers are."""
+    redundant: float | None = None
+    """Until as many replicas serve as before."""
+    missed: int | None = None
+    """Scrapes."""
+    lost: int | None = 0
+    """Alerts."""
+    late: float | None = None
+    """By how many seconds the slowest alert may come later than the usual one."""
+
+
+SERVICE: Final = Goals(redundant=30.0, missed=0)
+ROLLOUT: Final = Goals(missed=0)
+WORKER: Final = Goals(probes=10.0, redundant=60.0)
+MASTER: Final = Goals(api=5.0, missed=0, late=15.0)
+REBOOT: Final = Goals(lost=None)
+"""Everything is away: what begins and ends meanwhile nobody can tell."""
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One thing that happens."""
 
     name: str
     act: Callable[[Stack], Condition]
     """Does it, and returns what tells that the cluster has noticed."""
+    goals: Goals
     undo: Callable[[Stack], None] = lambda _: None
     """What people do about it, after which all must be as before."""
     parts: frozenset[str] = frozenset(PARTS)
@@ -151,17 +178,16 @@ def _shows_down(address: str, endpoint: str) -> bool:
 
 
 EXPERIMENTS: Final[Sequence[Experiment]] = (
-    *(Experiment(f"process of {part} killed", _kill_process(part), short=part == "dingtalk") for part in PARTS),
-    *(Experiment(f"pod of {part} deleted", _delete_pod(part), short=part == "dispenser-exporter") for part in PARTS),
+    *(Experiment(f"process of {part} killed", _kill_process(part), SERVICE, short=part == "router") for part in PARTS),
     *(
-        Experiment(f"{part} rolled out anew", _roll_out(part), short=part == "router")
+        Experiment(f"pod of {part} deleted", _delete_pod(part), SERVICE, short=part == "dispenser-exporter")
         for part in PARTS
-        if part != "postgresql"
     ),
-    Experiment("worker without power", _power_off_worker, _mend, MOVABLE, short=True),
-    Experiment("worker cut off", _cut_worker, _mend, MOVABLE),
-    Experiment("master without power", _kill_master, _mend, short=True),
-    Experiment("master hung", _hang_master, _mend),
-    Experiment("etcd member's data lost", _lose_etcd_data, _readmit_etcd),
-    Experiment("whole cluster rebooted", _reboot),
+    *(Experiment(f"{part} rolled out anew", _roll_out(part), ROLLOUT) for part in PARTS if part != "postgresql"),
+    Experiment("worker without power", _power_off_worker, WORKER, _mend, MOVABLE, short=True),
+    Experiment("worker cut off", _cut_worker, WORKER, _mend, MOVABLE),
+    Experiment("master without power", _kill_master, MASTER, _mend, short=True),
+    Experiment("master hung", _hang_master, MASTER, _mend),
+    Experiment("etcd member's data lost", _lose_etcd_data, MASTER, _readmit_etcd),
+    Experiment("whole cluster rebooted", _reboot, REBOOT),
 )

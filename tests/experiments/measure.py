@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -22,7 +23,7 @@ from tapwatch.web import Address, Server
 from tapwatch.webconfig import WebGate
 from tests.cluster.installation import OVERLAY, write_secrets
 from tests.cluster.laboratory import Laboratory
-from tests.experiments.experiments import Experiment
+from tests.experiments.experiments import Experiment, Goals
 from tests.experiments.outside import Outage, Probe, outage, watching
 from tests.experiments.scrapes import missed_scrapes
 from tests.experiments.stack import Stack
@@ -42,6 +43,7 @@ class Result:
     """What one experiment showed; seconds are counted from when it happened."""
 
     name: str
+    goals: Goals
     began: float
     """Unix times."""
     happened: float
@@ -62,6 +64,23 @@ class Result:
         """Seconds by which the slowest alert came later than the usual one."""
         delays = self.tally.delays
         return max(delays) - median(delays) if delays else 0.0
+
+    def shortfalls(self, slack: float = 1.0) -> list[str]:
+        """Which goals it missed, and by what; all times may be `slack` times as long, as on a busy machine."""
+        goals = self.goals
+        figures: Sequence[tuple[str, float, float | None, str]] = (
+            ("API right", self.api.right_after, _times(goals.api, slack), " s"),
+            ("probes right", self.scraped.right_after, _times(goals.probes, slack), " s"),
+            ("redundant", math.inf if self.redundant is None else self.redundant, _times(goals.redundant, slack), " s"),
+            ("scrapes missed", self.missed, goals.missed, ""),
+            ("alerts lost", len(self.tally.lost), goals.lost, ""),
+            ("slowest alert later by", self.slowest_alert, _times(goals.late, slack), " s"),
+        )
+        return [
+            f"{self.name}: {what} {'never' if figure == math.inf else f'{figure:.3g}{unit}'}, goal {goal:.3g}{unit}"
+            for what, figure, goal, unit in figures
+            if goal is not None and figure > goal
+        ]
 
 
 @dataclass(frozen=True)
@@ -92,6 +111,7 @@ class Bench:
         missed, fired = await self._judged(began, ended)
         return Result(
             name=experiment.name,
+            goals=experiment.goals,
             began=began,
             happened=happened,
             noticed=noticed,
@@ -120,6 +140,10 @@ class Bench:
     async def _until_whole(self) -> None:
         if await seconds_until(self.stack.whole, time.time()) is None:
             raise TapwatchError(f"after {PATIENCE_SECONDS:g} s the stack is not whole: {dict(self.stack.parts())}")
+
+
+def _times(goal: float | None, slack: float) -> float | None:
+    return None if goal is None else goal * slack
 
 
 @asynccontextmanager

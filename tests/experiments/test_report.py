@@ -3,7 +3,7 @@
 from click.testing import CliRunner
 
 from tests.experiments.__main__ import main
-from tests.experiments.experiments import EXPERIMENTS, PARTS
+from tests.experiments.experiments import EXPERIMENTS, MASTER, PARTS, WORKER, Goals
 from tests.experiments.measure import Result
 from tests.experiments.outside import Outage
 from tests.experiments.report import render
@@ -37,9 +37,32 @@ def test_a_name_that_none_has_is_told_with_those_there_are() -> None:
     assert "no experiment has such a name; there are: process of" in answer.output
 
 
+QUIET, BROKEN = Outage(100, 0, 0, 0.25, ()), Outage(50, 4, 7.25, 0.5, ("no answer in time",))
+COUNTED = Tally(fired=12, lost=(7,), doubled=(), delays=(8, 10, 21))
+
+
+def result(goals: Goals) -> Result:
+    return Result("worker dead", goals, 0, 20, 8.75, None, QUIET, BROKEN, missed=3, fired=(), tally=COUNTED)
+
+
 def test_a_row_tells_what_was_lost_and_how_late_the_slowest_alert_was() -> None:
-    quiet, broken = Outage(100, 0, 0, 0.25, ()), Outage(50, 4, 7.25, 0.5, ("no answer in time",))
-    counted = Tally(fired=12, lost=(7,), doubled=(), delays=(8, 10, 21))
-    result = Result("worker without power", 0, 20, 8.75, None, quiet, broken, missed=3, fired=(), tally=counted)
-    row = "| worker without power | 8.8 s | 0.0 s / 7.2 s | - | 3 | 1 / 0, 12 | 11.0 s |"
-    assert render([result]).splitlines()[-1] == row
+    row = "| worker dead | 8.8 s | 0.0 s / 7.2 s | - | 3 | 1 / 0, 12 | 11.0 s |"
+    assert render([result(WORKER)]).splitlines()[-1] == row
+
+
+def test_each_goal_that_was_missed_is_named() -> None:
+    goals = Goals(api=5.0, probes=5.0, redundant=30.0, missed=0, late=10.0)
+    assert result(goals).shortfalls() == [
+        "worker dead: probes right 7.25 s, goal 5 s",
+        "worker dead: redundant never, goal 30 s",
+        "worker dead: scrapes missed 3, goal 0",
+        "worker dead: alerts lost 1, goal 0",
+        "worker dead: slowest alert later by 11 s, goal 10 s",
+    ]
+
+
+def test_slack_is_for_times_not_for_what_is_lost() -> None:
+    assert result(MASTER).shortfalls(slack=4) == [
+        "worker dead: scrapes missed 3, goal 0",
+        "worker dead: alerts lost 1, goal 0",
+    ]
