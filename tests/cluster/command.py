@@ -21,7 +21,7 @@ from tests.servers.lan import require_lan
 
 _READABLE = click.Path(exists=True, path_type=Path, resolve_path=True)
 
-_tuned = click.option("--tuned", is_flag=True, help="Dead workers are noticed in 8 s, not 50 s.")
+_tuned = click.option("--tuned", is_flag=True, help="Dead workers are noticed in 6 s, not 50 s.")
 _bare = click.option("--bare", is_flag=True, help="Without Tapwatch: nothing but the cluster.")
 _image = click.option("--image", "images", type=_READABLE, multiple=True, help="One more archive to load.")
 _overlay = click.option(
