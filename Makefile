@@ -3,6 +3,8 @@ SHELL := /bin/sh
 VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
+# Most of the time they wait for servers: two processes keep two cores busy.
+TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev demo demo-check test coverage test-quick check format bench lock docs dashboards images clean cluster cluster-down experiments
@@ -27,7 +29,7 @@ test: dev ## Run every test (PYTEST_ARGS="-k leak" picks some)
 	@$(BIN)/python -m tests.servers.gotools >/dev/null
 	@[ $$(id -u) != 0 ] || $(BIN)/python -m tests.servers.zabbix 7.0 6.0 >/dev/null
 	@[ $$(id -u) != 0 ] || $(BIN)/python -m tests.cluster.images tapwatch >/dev/null
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 coverage: dev ## Run every test, and show which lines none of them reaches
 	@$(BIN)/python -m tests.servers.gotools >/dev/null

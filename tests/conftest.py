@@ -5,16 +5,36 @@ import logging
 import os
 import signal
 from collections.abc import Generator, Iterator
+from pathlib import PurePosixPath
 
 import pytest
 import structlog
+from xdist.scheduler import LoadScopeScheduling
 
+_LABORATORIES = PurePosixPath("tests/cluster")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 def pytest_configure() -> None:
     """A shell's background job ignores Ctrl-C, and so would the processes that tests interrupt."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """The tests of a folder run in one process, one after the other, as they share servers.
+
+    And all of `tests/cluster`, whose laboratories look whether they leave this machine as it was.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = PurePosixPath(nodeid.partition("::")[0]).parent
+        return str(_LABORATORIES if folder.is_relative_to(_LABORATORIES) else folder)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> LoadScopeScheduling:
+    """For `pytest -n`, in the order of collection: what takes long comes first."""
+    config.option.loadscopereorder = False
+    return _ByFolder(config)
 
 
 @pytest.fixture(autouse=True, scope="module")
