@@ -165,7 +165,8 @@ class Bridge:
             known.delivery.outlet.reader = Reader.of(robot, templates)
             return known
         meter = CallMeter(functools.partial(self._metrics.count_call, name), self._clocks.steady)
-        outlet = Outlet(name, robot, Robot(robot, session, timeout, self._clocks.unix), meter, templates)
+        called = Robot(robot, session, timeout, self._clocks.unix)
+        outlet = Outlet(name, robot, called, meter, templates, stored=self._outbox is not None)
         return _Way(robot, timeout, Delivery(outlet))
 
     async def show_records(self, request: web.Request) -> web.Response:

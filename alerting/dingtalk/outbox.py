@@ -94,6 +94,7 @@ class Outbox:
         self._unrecorded: deque[tuple[str, Notification, float]] = deque(maxlen=MOST_UNRECORDED)
         self._unconfirmed: set[int] = set()
         self._senders: dict[str, Sender] = {}
+        self._outlets: Mapping[str, Outlet] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._arrivals: deque[_Arrival] = deque()
         self._storing: asyncio.Task[None] | None = None
@@ -117,6 +118,7 @@ class Outbox:
         """From now on send by these robots: by channel, its own first, then those that stand in."""
         self._keep_seconds, self._robots_known = settings.keep, False
         self._metrics.show_robots(pools)
+        self._outlets = {name: outlet for pool in pools.values() for name, outlet in pool.items()}
         for gone in self._senders.keys() - pools.keys():
             self._senders.pop(gone).stop()
         for channel, pool in pools.items():
@@ -216,6 +218,7 @@ class Outbox:
     async def _look(self) -> None:
         """Bring the store up to date, and learn from it what became of what this process answered for."""
         await self._know_robots()
+        await self._share_calls()
         now, confirmed, told = self._clocks.unix(), set(self._unconfirmed), set(self._delivered_directly)
         if confirmed:
             await self.database.run(lambda store: intake.confirm(store, confirmed, now))
@@ -234,6 +237,16 @@ class Outbox:
             pruned = await self.database.run(lambda store: upkeep.prune(store, now - self._keep_seconds))
             wait = 0.0 if pruned == upkeep.PRUNED_AT_ONCE else PRUNE_SECONDS
             self._prune_at = self._clocks.steady() + wait
+
+    async def _share_calls(self) -> None:
+        """What was sent directly counts for all replicas: with theirs it may be all that DingTalk allows."""
+        made = {name: tuple(outlet.unshared) for name, outlet in self._outlets.items() if outlet.unshared}
+        if made:
+            ago = self._clocks.unix() - self._clocks.steady()
+            calls = [(name, at + ago) for name, times in made.items() for at in times]
+            await self.database.run(functools.partial(line.note_calls, made=calls))
+            for name, times in made.items():
+                del self._outlets[name].unshared[: len(times)]
 
     async def _deliver_what_is_held(self) -> None:
         """Alertmanager does not come again for what it was told is safe."""

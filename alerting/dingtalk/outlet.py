@@ -11,6 +11,9 @@ from alerting.dingtalk.settings import RobotSettings
 from alerting.dingtalk.templating import BUILT_IN, Templates
 from tapwatch.errors import DeliveryError, DeliveryReason
 
+WITHOUT_STORE = 3
+"""While the store is away, by which replicas know of each other's calls, each uses one part in so many of a robot's
+limit."""
 BAN_SECONDS = 300.0
 """How long DingTalk's gateway refuses an address that called too often."""
 
@@ -29,14 +32,27 @@ class Outlet:
     """One robot, as this process knows it."""
 
     def __init__(
-        self, name: str, settings: RobotSettings, robot: Robot, meter: CallMeter, templates: Templates = BUILT_IN
+        self,
+        name: str,
+        settings: RobotSettings,
+        robot: Robot,
+        meter: CallMeter,
+        templates: Templates = BUILT_IN,
+        *,
+        stored: bool = False,
     ) -> None:
+        """`stored` says that there is a store, by which replicas share the limit."""
         self.name = name
         self.settings = settings
         self.reader = Reader.of(settings, templates)
         self.limit = settings.rate_limit
         self.budget = RateBudget(self.limit.messages, self.limit.per)
         """Of this process' own calls; with a store, what all replicas know comes first."""
+        share = max(self.limit.messages // WITHOUT_STORE, 1) if stored else self.limit.messages
+        self._alone = RateBudget(share, self.limit.per, "without the store" if stored else "its")
+        self._stored = stored
+        self.unshared: list[float] = []
+        """When calls ended that the store does not know of, by the meter's clock."""
         self._robot = robot
         self._meter = meter
 
@@ -46,12 +62,21 @@ class Outlet:
 
     def wait(self) -> float:
         """Seconds until this process' own count allows a call."""
-        return self.budget.wait(self._meter.clock())
+        now = self._meter.clock()
+        return max(self.budget.wait(now), self._alone.wait(now))
 
     async def call_within_budget(self, body: bytes) -> None:
-        """As `call`; raises DeliveryError without a call when the budget is used up."""
-        self.budget.take(self._meter.clock())
-        await self._call(body)
+        """As `call`, but nobody else knows of it; raises DeliveryError without a call when the budget is used up."""
+        now = self._meter.clock()
+        self.budget.check(now)
+        self._alone.take(now)
+        try:
+            await self.call(body)
+        finally:
+            ended = self._meter.clock()
+            self._alone.settle(ended)
+            if self._stored:
+                self.unshared.append(ended)
 
     async def call(self, body: bytes) -> None:
         """Return when DingTalk has taken the message; raises DeliveryError."""

@@ -12,26 +12,32 @@ class RateBudget:
     All times are seconds of one monotonic clock, which the caller reads. One call is under way at a time.
     """
 
-    def __init__(self, messages: int, per: float) -> None:
+    def __init__(self, messages: int, per: float, whose: str = "its") -> None:
+        """`whose` messages these are, for the error's text."""
         self._messages = messages
+        self._whose = whose
         self._per = per
         self._called: deque[float] = deque()
         self._paused_until = 0.0
         self._why = ""
 
     def take(self, now: float) -> None:
-        """Use up one call, which starts; raises DeliveryError when none is left, with the time until there is."""
+        """Use up one call, which starts; raises DeliveryError as `check` does."""
+        self.check(now)
+        self.note(now)
+
+    def check(self, now: float) -> None:
+        """Raises DeliveryError when no call is left, with the time until there is."""
         wait = self.wait(now)
         if wait > 0:
             why = (
                 self._why
                 if now < self._paused_until
-                else f"its {self._messages} messages in {self._per:g} s are used up"
+                else f"{self._whose} {self._messages} messages in {self._per:g} s are used up"
             )
             raise DeliveryError(
                 DeliveryReason.RATE_LIMITED, f"the robot is asked nothing for {wait:.0f} s: {why}", retryable=True
             )
-        self.note(now)
 
     def note(self, now: float) -> None:
         """A call starts that another count has allowed."""

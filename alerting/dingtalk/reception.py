@@ -1,5 +1,6 @@
 """Where notifications come in, from Alertmanager and from the bridge itself: into the outbox, else to DingTalk."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -14,6 +15,10 @@ from tapwatch.errors import DeliveryError, StoreError
 
 log = structlog.get_logger()
 
+REUNION_SECONDS = 3.0
+"""How long news waits for a store that does not answer, before it is delivered without: after a network failure the
+store is back a moment after Alertmanager is, and knows what others have told meanwhile."""
+_BEAT_SECONDS = 0.25
 OK, UNAVAILABLE, UNPROCESSABLE = 200, 503, 422
 Answer = tuple[int, str]
 """HTTP status and text."""
@@ -30,6 +35,8 @@ class Reception:
         self._direct = direct
         self._clocks = clocks
         self._metrics = metrics
+        self._alone = False
+        """The store is away, and news is known to arrive without it."""
 
     async def announce(self, channel: str, write: Callable[[Language], Notification]) -> bool:
         """Tell news of the bridge's own, in the channel's language; whether it is safe. The same news is told once."""
@@ -46,7 +53,7 @@ class Reception:
         started = self._clocks.steady()
         if self.outbox is not None and not self._direct.has_delivered(channel, notification):
             try:
-                return await self._store(self.outbox, channel, notification, is_heard)
+                return await self._store_soon(self.outbox, channel, notification, is_heard)
             except StoreError as error:
                 log.warning("notification.not_stored", error=str(error), meaning="it is delivered directly")
         answer = await self._deliver(channel, notification, started)
@@ -54,12 +61,26 @@ class Reception:
             self._direct.confirm(channel, notification)
         return answer
 
+    async def _store_soon(
+        self, outbox: Outbox, channel: str, notification: Notification, is_heard: Callable[[], bool]
+    ) -> Answer:
+        time = asyncio.get_running_loop().time
+        deadline = time() + REUNION_SECONDS
+        while True:
+            try:
+                return await self._store(outbox, channel, notification, is_heard)
+            except StoreError:
+                if self._alone or time() >= deadline:
+                    raise
+            await asyncio.sleep(_BEAT_SECONDS)
+
     async def _store(
         self, outbox: Outbox, channel: str, notification: Notification, is_heard: Callable[[], bool]
     ) -> Answer:
         receipt = await outbox.accept(channel, notification)
         if is_heard():
             outbox.confirm(receipt)
+        self._alone = False
         log.info("notification.stored", number=receipt.number, known=receipt.known, alerts=len(notification.alerts))
         return OK, "stored before\n" if receipt.known else "stored\n"
 
@@ -77,6 +98,7 @@ class Reception:
         self._metrics.count_delivery(channel, notification if messages else None, now)
         if self.outbox is not None and messages:
             self.outbox.remember(channel, notification)
+            self._alone = True
         took = round(self._clocks.steady() - started, 3)
         log.info("notification.delivered", status=notification.status, alerts=alerts, messages=messages, seconds=took)
         return OK, "delivered\n" if messages else "delivered before\n"

@@ -1,7 +1,7 @@
 """A channel's line: whose turn it is to send, what waits, and what each robot may still send."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -175,6 +175,11 @@ def allowances(connection: Connection, limits: Mapping[str, RateLimit], now: flo
     )
     blocked = {row.name: row.blocked_until for row in rows}
     return [_allowance(connection, name, limit, blocked.get(name, 0.0), now) for name, limit in limits.items()]
+
+
+def note_calls(connection: Connection, made: Iterable[tuple[str, float]]) -> None:
+    """Count calls that replicas do not know of yet: each robot's name, and when (Unix time)."""
+    connection.execute(insert(calls), [{"robot": robot, "at": at} for robot, at in made])
 
 
 def _allowance(connection: Connection, name: str, limit: RateLimit, blocked_until: float, now: float) -> Allowance:

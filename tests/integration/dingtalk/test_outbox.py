@@ -10,6 +10,7 @@ import pytest
 
 from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.ledger import SAME_NEWS_SECONDS
+from alerting.dingtalk.outlet import WITHOUT_STORE
 from tests.integration.dingtalk.channel import Channel, ledger, replica, running_channel, until
 from tests.notifications import alert, body
 from tests.processes import running
@@ -147,10 +148,53 @@ async def test_while_postgresql_hangs_alerts_arrive_directly(tmp_path: Path, pos
         for posted in range(4, 100):
             if (await channel.post(news(posted)))[1].startswith("stored"):
                 break
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1)
         await until(lambda: ledger(outbox, STATES) == [("delivered", posted)])
     assert len(channel.accepted) == posted
     assert len({one.message.text for one in channel.accepted}) == posted
+
+
+async def test_news_that_is_stored_already_waits_a_moment_for_a_store_that_comes_back(tmp_path: Path) -> None:
+    """As after a network failure: Alertmanager is there first, with what another replica has told meanwhile."""
+    outbox = f"sqlite:///{tmp_path}/outbox.db"
+    async with (
+        running_channel(tmp_path, settings={"outbox": outbox}) as one,
+        replica(one.settings, one.stand_in) as other,
+    ):
+        assert (await one.post(news(1)))[1] == "stored\n"
+        await until(lambda: ledger(outbox, STATES) == [("delivered", 1)])
+        with closing(sqlite3.connect(tmp_path / "outbox.db", isolation_level=None)) as intruder:
+            intruder.execute("BEGIN IMMEDIATE")
+            await _until_metric(other, "tapwatch_outbox_up 0.0")
+            copy = asyncio.create_task(other.post(news(1)))
+            await asyncio.sleep(0.3)
+        assert await copy == (200, "stored before\n")
+    assert len(one.accepted) == 1
+
+
+async def test_calls_without_the_store_are_few_and_count_when_it_is_back(
+    tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    """Two replicas that know nothing of each other stay within DingTalk's limit: over it, the robot is muted."""
+    outbox = postgresql.create_database("apart")
+    async with (
+        running_channel(tmp_path, settings={"outbox": outbox}) as one,
+        replica(one.settings, one.stand_in) as other,
+    ):
+        assert (await one.post(news(0)))[1] == "stored\n"
+        await until(lambda: ledger(outbox, STATES) == [("delivered", 1)])
+        postgresql.pause()
+        try:
+            first = await asyncio.gather(one.post(news(1)), other.post(news(2)))
+            assert [text for _, text in first] == ["delivered\n"] * 2
+            answers = [await (one, other)[number % 2].post(news(number)) for number in range(3, 21)]
+        finally:
+            postgresql.resume()
+        assert len([text for _, text in answers if text == "delivered\n"]) == 2 * (20 // WITHOUT_STORE - 1)
+        assert "its" not in next(text for status, text in answers if status == 503)
+        told = len(one.accepted)
+        await until(lambda: ledger(outbox, "SELECT count(*) FROM call") == [(told,)], "that all calls are counted")
+    assert all(one.verdict.errcode == 0 for one in one.received)
 
 
 async def test_a_bridge_whose_postgresql_hangs_ends_in_time(tmp_path: Path, postgresql: PostgreSQL) -> None:
