@@ -2,7 +2,7 @@
 
 DingTalk takes 20 messages in a minute and then mutes the robot for ten. So single messages are few: a quarter of the
 limit in a sixth of its time. What is more waits a moment for the rest of the storm, and is told in one digest: the
-critical first, after a thirtieth of the limit's time (2 s), the rest after a twelfth (5 s). A tenth of the limit is
+critical first, after a thirtieth of the limit's time (2 s), the rest after a twelfth (5 s). A quarter of the limit is
 kept for what is critical.
 """
 
@@ -86,7 +86,7 @@ class _Manners:
         burst = max(limit.messages // 4, 1)
         if critical:
             return cls(2 * burst, 0, limit.per / 30)
-        return cls(burst, limit.messages // 10, limit.per / 12)
+        return cls(burst, limit.messages // 4, limit.per / 12)
 
 
 def _step(waiting: Sequence[Waiting], robots: Sequence[Allowance], manners: _Manners, now: float) -> Batch | Pause:
