@@ -36,6 +36,10 @@ BEFORE_SECONDS, AFTER_SECONDS = 15.0, 30.0
 ARRIVAL_SECONDS: Final = 150.0
 """Until the last alert of an experiment has been told, and its end, too."""
 PATIENCE_SECONDS: Final = 600.0
+LOOK_SECONDS: Final = 5.0
+SEEN_SECONDS: Final = 60.0
+"""So far back the witness looks: what came while a Prometheus did not answer, or nobody knew of it, is seen later."""
+FIRING: Final = f'ALERTS{{alertname="{ALERT}",alertstate="firing"}}'
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,49 @@ class Result:
         ]
 
 
+@dataclass
+class Witness:
+    """What the Prometheus pair scraped and fired, asked all the time: a pod that is replaced forgets."""
+
+    stack: Stack
+    up: dict[str, set[tuple[float, float]]] = field(default_factory=dict)
+    """By dispenser: Unix times, and whether it was up."""
+    fired: set[int] = field(default_factory=set)
+    """Numbers of the stream's alerts."""
+
+    @asynccontextmanager
+    async def looking(self) -> AsyncIterator[None]:
+        """While the block runs, and once more at its end."""
+        looking = asyncio.create_task(self._look_again_and_again())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.wait([looking])
+        await self._look()
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await self._look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self) -> None:
+        """Ask each that answers."""
+        with suppress(OSError):
+            pods = await asyncio.to_thread(self.stack.ready, "prometheus")
+            await asyncio.gather(*(self._question(pod.address) for pod in pods))
+
+    async def _question(self, address: str) -> None:
+        timeout = aiohttp.ClientTimeout(LOOK_SECONDS)
+        with suppress(OSError, aiohttp.ClientError):
+            async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as session:
+                for one in await _ask(session, address, f"dispenser_up[{SEEN_SECONDS:g}s]"):
+                    samples = {(float(at), float(value)) for at, value in one["values"]}
+                    self.up.setdefault(one["metric"]["instance"], set()).update(samples)
+                for one in await _ask(session, address, FIRING):
+                    self.fired.add(int(one["metric"]["number"]))
+
+
 @dataclass(frozen=True)
 class Bench:
     """The stack, and what stands outside of it."""
@@ -94,9 +141,28 @@ class Bench:
 
     async def run(self, experiment: Experiment) -> Result:
         """Do it, wait until all is right again, and mend it. Raises TapwatchError when the stack stays broken then."""
-        stack = self.stack
+        stack, witness = self.stack, Witness(self.stack)
         await self._until_whole()
         began = time.time()
+        async with witness.looking():
+            happened, noticed, redundant, broken_until = await self._break(experiment)
+        ended = time.time()
+        return Result(
+            name=experiment.name,
+            goals=experiment.goals,
+            began=began,
+            happened=happened,
+            noticed=noticed,
+            redundant=redundant,
+            api=outage(self.api.samples, happened, broken_until),
+            scraped=outage(self.dispenser.samples, happened, broken_until),
+            missed=sum(missed_scrapes([witness.up], began, ended, SCRAPE_INTERVAL).values()),
+            fired=began_between(witness.fired, began, ended - SLOT_SECONDS, stack.variant.alerts_per_slot),
+        )
+
+    async def _break(self, experiment: Experiment) -> tuple[float, float | None, float | None, float]:
+        """When it happened, the seconds until it was noticed and until redundant, and when people mended it."""
+        stack = self.stack
         await asyncio.sleep(BEFORE_SECONDS)
         happened = time.time()
         noticed_by = await asyncio.to_thread(experiment.act, stack)
@@ -107,20 +173,7 @@ class Bench:
         await asyncio.to_thread(experiment.undo, stack)
         await self._until_whole()
         await asyncio.sleep(AFTER_SECONDS)
-        ended = time.time()
-        missed, fired = await self._judged(began, ended)
-        return Result(
-            name=experiment.name,
-            goals=experiment.goals,
-            began=began,
-            happened=happened,
-            noticed=noticed,
-            redundant=redundant,
-            api=outage(self.api.samples, happened, broken_until),
-            scraped=outage(self.dispenser.samples, happened, broken_until),
-            missed=missed,
-            fired=fired,
-        )
+        return happened, noticed, redundant, broken_until
 
     async def count(self, results: Sequence[Result]) -> list[Result]:
         """With what became of the alerts, once the last of them can have arrived."""
@@ -131,11 +184,6 @@ class Bench:
             if one.verdict.accepted and not one.repeated
         ]
         return [replace(one, tally=tally(one.fired, told)) for one in results]
-
-    async def _judged(self, began: float, ended: float) -> tuple[int, tuple[int, ...]]:
-        """What the Prometheus pair knows of this time, asked at once: a pod that is replaced forgets."""
-        fired = await numbers_fired(self.stack, began, ended - SLOT_SECONDS)
-        return await scrapes_missed(self.stack, began, ended), fired
 
     async def _until_whole(self) -> None:
         if await seconds_until(self.stack.whole, time.time()) is None:
@@ -207,10 +255,17 @@ async def scrapes_missed(stack: Stack, began: float, ended: float) -> int:
 async def numbers_fired(stack: Stack, began: float, ended: float) -> tuple[int, ...]:
     """The stream's alerts that began between two Unix times of the last minutes, and fired in either Prometheus."""
     window = f"{time.time() - began + 60:.0f}s"
-    query = f'last_over_time(ALERTS{{alertname="{ALERT}",alertstate="firing"}}[{window}])'
-    fired = {int(one["metric"]["number"]) for found in await ask_pair(stack, query) for one in found}
-    per_slot = stack.variant.alerts_per_slot
-    return tuple(number for number in sorted(fired) if began <= begin(number, per_slot) < ended)
+    fired = {
+        int(one["metric"]["number"])
+        for found in await ask_pair(stack, f"last_over_time({FIRING}[{window}])")
+        for one in found
+    }
+    return began_between(fired, began, ended, stack.variant.alerts_per_slot)
+
+
+def began_between(numbers: Iterable[int], began: float, ended: float, per_slot: int) -> tuple[int, ...]:
+    """Those of the stream's alerts that began between two Unix times."""
+    return tuple(number for number in sorted(numbers) if began <= begin(number, per_slot) < ended)
 
 
 async def ask_pair(stack: Stack, query: str) -> list[list[dict[str, Any]]]:
