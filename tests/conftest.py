@@ -31,10 +31,10 @@ class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no ty
         return str(_LABORATORIES if folder.is_relative_to(_LABORATORIES) else folder)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> LoadScopeScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
     """For `pytest -n`, in the order of collection: what takes long comes first."""
     config.option.loadscopereorder = False
-    return _ByFolder(config)
+    return _ByFolder(config, log)
 
 
 @pytest.fixture(autouse=True, scope="module")
