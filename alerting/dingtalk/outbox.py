@@ -240,13 +240,13 @@ class Outbox:
 
     async def _share_calls(self) -> None:
         """What was sent directly counts for all replicas: with theirs it may be all that DingTalk allows."""
-        made = {name: tuple(outlet.unshared) for name, outlet in self._outlets.items() if outlet.unshared}
+        made = [(outlet, tuple(outlet.unshared)) for outlet in self._outlets.values() if outlet.unshared]
         if made:
             ago = self._clocks.unix() - self._clocks.steady()
-            calls = [(name, at + ago) for name, times in made.items() for at in times]
+            calls = [(outlet.name, at + ago) for outlet, times in made for at in times]
             await self.database.run(functools.partial(line.note_calls, made=calls))
-            for name, times in made.items():
-                del self._outlets[name].unshared[: len(times)]
+            for outlet, times in made:
+                outlet.unshared.difference_update(times)
 
     async def _deliver_what_is_held(self) -> None:
         """Alertmanager does not come again for what it was told is safe."""

@@ -51,7 +51,7 @@ class Outlet:
         share = max(self.limit.messages // WITHOUT_STORE, 1) if stored else self.limit.messages
         self._alone = RateBudget(share, self.limit.per, "without the store" if stored else "its")
         self._stored = stored
-        self.unshared: list[float] = []
+        self.unshared: set[float] = set()
         """When calls ended that the store does not know of, by the meter's clock."""
         self._robot = robot
         self._meter = meter
@@ -76,7 +76,7 @@ class Outlet:
             ended = self._meter.clock()
             self._alone.settle(ended)
             if self._stored:
-                self.unshared.append(ended)
+                self.unshared = {at for at in self.unshared if at > ended - self.limit.per} | {ended}
 
     async def call(self, body: bytes) -> None:
         """Return when DingTalk has taken the message; raises DeliveryError."""
