@@ -108,6 +108,13 @@ class Witness:
             await asyncio.wait([looking])
         await self._look()
 
+    def require(self) -> None:
+        """Raises TapwatchError when it has seen nothing: what was never there cannot be missed or lost."""
+        if not (self.up and self.fired):
+            raise TapwatchError(
+                f"Prometheus told of {len(self.up)} dispensers and {len(self.fired)} alerts of the stream"
+            )
+
     async def _look_again_and_again(self) -> None:
         while True:
             await self._look()
@@ -140,13 +147,17 @@ class Bench:
     cloud: StandIn
 
     async def run(self, experiment: Experiment) -> Result:
-        """Do it, wait until all is right again, and mend it. Raises TapwatchError when the stack stays broken then."""
+        """Do it, wait until all is right again, and mend it.
+
+        Raises TapwatchError when the stack stays broken then, or when nothing was seen that could be counted.
+        """
         stack, witness = self.stack, Witness(self.stack)
         await self._until_whole()
         began = time.time()
         async with witness.looking():
             happened, noticed, redundant, broken_until = await self._break(experiment)
         ended = time.time()
+        witness.require()
         return Result(
             name=experiment.name,
             goals=experiment.goals,

@@ -1,12 +1,17 @@
 """What people see of the experiments: the list, the table, and what is wrong with a command line."""
 
+from typing import cast
+
+import pytest
 from click.testing import CliRunner
 
+from tapwatch.errors import TapwatchError
 from tests.experiments.__main__ import main
 from tests.experiments.experiments import EXPERIMENTS, MASTER, PARTS, WORKER, Goals
-from tests.experiments.measure import Result
+from tests.experiments.measure import Result, Witness
 from tests.experiments.outside import Outage
 from tests.experiments.report import render
+from tests.experiments.stack import Stack
 from tests.experiments.stream import Tally
 
 
@@ -66,3 +71,11 @@ def test_slack_is_for_times_not_for_what_is_lost() -> None:
         "worker dead: scrapes missed 3, goal 0",
         "worker dead: alerts lost 1, goal 0",
     ]
+
+
+@pytest.mark.parametrize(("up", "fired"), [({}, {7}), ({"d1": {(1.0, 1.0)}}, set())])
+def test_what_was_never_seen_is_an_error_and_not_a_goal_that_was_met(
+    up: dict[str, set[tuple[float, float]]], fired: set[int]
+) -> None:
+    with pytest.raises(TapwatchError, match=r"Prometheus told of \d dispensers and \d alerts"):
+        Witness(cast("Stack", None), up, fired).require()
