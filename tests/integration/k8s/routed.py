@@ -106,10 +106,13 @@ class Routed:
 
 @asynccontextmanager
 async def routed(folder: Path, addresses: list[str], *, routers: int = 1) -> AsyncIterator[Routed]:
-    """Exporters at these addresses of loopback, 8 gateways with 4 units each, and routers with a name server each."""
+    """Exporters at these addresses of loopback, 32 gateways with 2 units each, and routers with a name server each.
+
+    The gateways' ports are any free ones, and the hash spreads them as it likes: of as many each replica has some.
+    """
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)))
-        campus = await stack.enter_async_context(Campus.start(Layout(dispensers=32, units_per_gateway=4)))
+        campus = await stack.enter_async_context(Campus.start(Layout(dispensers=64, units_per_gateway=2)))
         campus.write_inventory(folder / "dispensers.yaml")
         (folder / "settings.yaml").write_text(
             yaml.safe_dump({"inventory": ["./dispensers.yaml"], "targets": "inventory"}), encoding="utf-8"
