@@ -73,6 +73,11 @@ class Notification(_Payload):
         """The alerts in the order in which people should read of them, the same at every try."""
         return sorted(self.alerts, key=lambda alert: alert.rank)
 
+    def is_critical(self, told: int = 0) -> bool:
+        """Whether somebody is to be woken by the alerts but the worst `told`; good news can wait."""
+        worst = self.worst_first[told]
+        return worst.firing and worst.severity == "critical"
+
     @cached_property
     def fingerprints(self) -> frozenset[str]:
         """Of all alerts."""

@@ -96,7 +96,8 @@ class Delivery:
             # Thousands of alerts take a moment to write up, which is nobody else's.
             message = await asyncio.to_thread(write, notification, self.outlet.reader, style, entry.told, extras)
             try:
-                await self._call_until_taken(message.encode(entry.message_id(style.form, style.body_bytes)))
+                body = message.encode(entry.message_id(style.form, style.body_bytes))
+                await self._call_until_taken(body, critical=notification.is_critical(entry.told))
             except DeliveryError as error:
                 other = fall_back(style, error.reason)
                 if other is None:
@@ -106,11 +107,11 @@ class Delivery:
             else:
                 return message
 
-    async def _call_until_taken(self, body: bytes) -> None:
+    async def _call_until_taken(self, body: bytes, *, critical: bool) -> None:
         """Passing faults are tried again with the same body, and so with the same `msgUuid`."""
         for attempt in range(1, TRIES + 1):
             try:
-                await self.outlet.call_within_budget(body)
+                await self.outlet.call_within_budget(body, critical=critical)
             except DeliveryError as error:
                 if attempt == TRIES or error.reason not in PASSING:
                     raise

@@ -69,7 +69,7 @@ class DirectDelivery:
 
     def wait(self, channel: str) -> float:
         """Seconds until a robot of the channel may be called; 0 when one may now."""
-        return min(delivery.outlet.wait() for delivery in self._pools[channel])
+        return min(delivery.outlet.wait_alone() for delivery in self._pools[channel])
 
 
 def _key(channel: str, notification: Notification) -> str:

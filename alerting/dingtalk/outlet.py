@@ -50,6 +50,7 @@ class Outlet:
         """Of this process' own calls; with a store, what all replicas know comes first."""
         share = max(self.limit.messages // WITHOUT_STORE, 1) if stored else self.limit.messages
         self._alone = RateBudget(share, self.limit.per, "without the store" if stored else "its")
+        self._kept = min(self.limit.messages // 4, share * 2 // 3)
         self._stored = stored
         self.unshared: set[float] = set()
         """When calls ended that the store does not know of, by the meter's clock."""
@@ -62,14 +63,20 @@ class Outlet:
 
     def wait(self) -> float:
         """Seconds until this process' own count allows a call."""
-        now = self._meter.clock()
-        return max(self.budget.wait(now), self._alone.wait(now))
+        return self.budget.wait(self._meter.clock())
 
-    async def call_within_budget(self, body: bytes) -> None:
-        """As `call`, but nobody else knows of it; raises DeliveryError without a call when the budget is used up."""
+    def wait_alone(self) -> float:
+        """Seconds until it allows one, with critical news, of which nobody else knows."""
+        return max(self.wait(), self._alone.wait(self._meter.clock()))
+
+    async def call_within_budget(self, body: bytes, *, critical: bool) -> None:
+        """As `call`, but nobody else knows of it, and some calls are kept for `critical` news.
+
+        Raises DeliveryError without a call when the budget is used up.
+        """
         now = self._meter.clock()
         self.budget.check(now)
-        self._alone.take(now)
+        self._alone.take(now, 0 if critical else self._kept)
         try:
             await self.call(body)
         finally:

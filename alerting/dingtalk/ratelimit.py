@@ -21,19 +21,20 @@ class RateBudget:
         self._paused_until = 0.0
         self._why = ""
 
-    def take(self, now: float) -> None:
+    def take(self, now: float, kept: int = 0) -> None:
         """Use up one call, which starts; raises DeliveryError as `check` does."""
-        self.check(now)
+        self.check(now, kept)
         self.note(now)
 
-    def check(self, now: float) -> None:
-        """Raises DeliveryError when no call is left, with the time until there is."""
-        wait = self.wait(now)
+    def check(self, now: float, kept: int = 0) -> None:
+        """Raises DeliveryError when no call is left but those that are `kept`, with the time until there is."""
+        wait = self.wait(now, kept)
         if wait > 0:
             why = (
                 self._why
                 if now < self._paused_until
-                else f"{self._whose} {self._messages} messages in {self._per:g} s are used up"
+                else f"{self._whose} {self._messages - kept} messages in {self._per:g} s are used up"
+                + (f", {kept} more are for critical news" if kept else "")
             )
             raise DeliveryError(
                 DeliveryReason.RATE_LIMITED, f"the robot is asked nothing for {wait:.0f} s: {why}", retryable=True
@@ -47,11 +48,12 @@ class RateBudget:
         """The last call has ended: DingTalk may have counted it as late as this."""
         self._called[-1] = now
 
-    def wait(self, now: float) -> float:
-        """Seconds until a call may start; 0 when one may now."""
+    def wait(self, now: float, kept: int = 0) -> float:
+        """Seconds until a call may start that leaves so many; 0 when one may now."""
         while self._called and self._called[0] <= now - self._per:
             self._called.popleft()
-        full = self._called[0] + self._per - now if len(self._called) >= self._messages else 0.0
+        over = len(self._called) - (self._messages - kept)
+        full = self._called[over] + self._per - now if over >= 0 else 0.0
         return max(full, self._paused_until - now, 0.0)
 
     def pause(self, now: float, seconds: float, why: str) -> None:

@@ -68,9 +68,8 @@ class Waiting:
 
     @property
     def critical(self) -> bool:
-        """Whether somebody is to be woken; good news can wait."""
-        worst = self.notification.worst_first[self.told]
-        return worst.firing and worst.severity == "critical"
+        """Whether somebody is to be woken by what nobody is told yet."""
+        return self.notification.is_critical(self.told)
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,35 @@ async def test_calls_without_the_store_are_few_and_count_when_it_is_back(
     assert all(one.verdict.errcode == 0 for one in one.received)
 
 
+async def test_good_news_leaves_calls_for_critical_news_without_the_store(tmp_path: Path) -> None:
+    outbox = "postgresql+psycopg://tapwatch@127.0.0.1:1/none"
+    async with running_channel(tmp_path, settings={"outbox": outbox}) as channel:
+        harmless = [(await channel.post(news(number, "warning")))[1] for number in range(6)]
+        critical = [(await channel.post(news(number)))[1] for number in range(10, 16)]
+    assert harmless[:2] == ["delivered\n"] * 2
+    assert all("2 messages in 60 s are used up, 4 more are for critical news" in text for text in harmless[2:])
+    assert critical[:4] == ["delivered\n"] * 4
+    assert all("without the store 6 messages in 60 s are used up" in text for text in critical[4:])
+
+
+async def test_a_store_that_is_back_is_used_at_once_whatever_was_sent_without_it(
+    tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    outbox = postgresql.create_database("back")
+    async with running_channel(tmp_path, settings={"outbox": outbox}) as channel:
+        assert (await channel.post(news(0)))[1] == "stored\n"
+        await until(lambda: ledger(outbox, STATES) == [("delivered", 1)])
+        postgresql.pause()
+        try:
+            answers = [await channel.post(news(number)) for number in range(1, 9)]
+        finally:
+            postgresql.resume()
+        assert answers[-1][0] == 503
+        await _until_metric(channel, "tapwatch_outbox_up 1.0")
+        assert (await channel.post(news(8)))[0] == 200
+        await until(lambda: channel.accepted[-1].message.text.count("d0008") > 0, "that it is told within seconds")
+
+
 async def test_a_bridge_whose_postgresql_hangs_ends_in_time(tmp_path: Path, postgresql: PostgreSQL) -> None:
     outbox = postgresql.create_database("ends")
     async with (

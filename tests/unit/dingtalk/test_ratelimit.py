@@ -26,6 +26,18 @@ def test_the_window_slides() -> None:
     assert budget.wait(61) == 29
 
 
+def test_what_is_kept_is_for_critical_news() -> None:
+    budget = RateBudget(6, 60)
+    for second in range(2):
+        budget.take(second, kept=4)
+    with pytest.raises(DeliveryError, match="nothing for 58 s: its 2 messages in 60 s are used up, 4 more are for"):
+        budget.take(2, kept=4)
+    for second in range(2, 6):
+        budget.take(second)
+    assert budget.wait(6) == 54
+    assert budget.wait(6, kept=4) == 58, "until only one of the six is left"
+
+
 def test_a_slow_call_counts_from_its_end_as_dingtalk_may_have_counted_it_then() -> None:
     budget = RateBudget(1, 60)
     budget.take(0)
