@@ -3,16 +3,18 @@
 import asyncio
 import tempfile
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
 
+from alerting.dingtalk.standin.server import StandIn
 from tapwatch.errors import TapwatchError
 from tests.cluster.installation import images
 from tests.cluster.laboratory import Laboratory, fetch
 from tests.experiments.experiments import EXPERIMENTS, Experiment
-from tests.experiments.load import LOADS, Load
-from tests.experiments.measure import Result, observed, outside, save
+from tests.experiments.load import CAMPUS_DISPENSERS, FAILING_DISPENSERS, LOADS, Load, all_up, more_dispensers, until
+from tests.experiments.measure import Bench, Result, observed, outside, save
 from tests.experiments.report import describe, render
 from tests.experiments.stack import Stack, Variant
 from tests.servers.cache import tell
@@ -60,9 +62,12 @@ def main(
         images(autoscaled=bool(scaling))
         if only == "build":
             return
-        for part in ([one for one in chosen if one not in scaling], scaling):
-            if part:
-                results += asyncio.run(perform(part, json_file, tuned=tuned))
+        failures = [one for one in chosen if isinstance(one, Experiment)]
+        if failures:
+            results = asyncio.run(fail(failures, json_file, tuned=tuned))
+        for loads in ([one for one in chosen if isinstance(one, Load) and one not in scaling], scaling):
+            if loads:
+                asyncio.run(load(loads, tuned=tuned))
     except TapwatchError as error:
         raise click.ClickException(str(error)) from error
     shortfalls = [one for result in results for one in result.shortfalls(slack)]
@@ -70,31 +75,51 @@ def main(
         raise click.ClickException("\n".join(["goals missed:", *shortfalls]))
 
 
-async def perform(chosen: Sequence[Experiment | Load], json_file: Path | None, *, tuned: bool) -> list[Result]:
-    """On a cluster of their own, which is gone afterwards; what the failures among them showed."""
-    autoscaled = any(isinstance(one, Load) and one.autoscaled for one in chosen)
-    with tempfile.TemporaryDirectory(prefix="tapwatch-experiments-") as name:
-        folder = Path(name)
-        with Laboratory.start(folder / "laboratory", tuned=tuned) as laboratory:
-            tell(f"the laboratory is up: {laboratory.plane.entrance.url}")
-            async with outside(laboratory, folder) as cloud:
-                variant = Variant(autoscaled=autoscaled)
-                stack = await asyncio.to_thread(Stack.bring_up, laboratory, folder / "overlay", variant)
-                tell(f"the stack is whole: {dict(stack.parts())}")
-                async with observed(stack, cloud) as bench:
-                    results: list[Result] = []
-                    for one in chosen:
-                        if isinstance(one, Load):
-                            click.echo(f"{one.name}:\n\n{await one.run(bench, folder)}")
-                        else:
-                            results.append(await bench.run(one))
-                            tell(describe(results[-1]))
-                    if results:
-                        results = await bench.count(results)
-                        click.echo(render(results))
-                        if json_file is not None:
-                            save(results, json_file)
-                    return results
+async def fail(experiments: Sequence[Experiment], json_file: Path | None, *, tuned: bool) -> list[Result]:
+    """On a cluster of their own, with dispensers to read; what they showed. Raises TapwatchError."""
+    async with AsyncExitStack() as running:
+        folder, laboratory, cloud = await _laboratory(running, tuned=tuned)
+        more = FAILING_DISPENSERS - CAMPUS_DISPENSERS
+        inventory = await running.enter_async_context(more_dispensers(laboratory, more, folder))
+        bench = await _bench(running, folder, laboratory, cloud, Variant(more_dispensers=inventory))
+        if not await until(lambda: all_up(bench.stack, FAILING_DISPENSERS)):
+            raise TapwatchError(f"Prometheus does not read all of {FAILING_DISPENSERS} dispensers")
+        results: list[Result] = []
+        for one in experiments:
+            results.append(await bench.run(one))
+            tell(describe(results[-1]))
+        results = await bench.count(results)
+    click.echo(render(results))
+    if json_file is not None:
+        save(results, json_file)
+    return results
+
+
+async def load(loads: Sequence[Load], *, tuned: bool) -> None:
+    """On a cluster of their own, and print what they showed. Raises TapwatchError."""
+    async with AsyncExitStack() as running:
+        folder, laboratory, cloud = await _laboratory(running, tuned=tuned)
+        variant = Variant(autoscaled=any(one.autoscaled for one in loads))
+        bench = await _bench(running, folder, laboratory, cloud, variant)
+        for one in loads:
+            click.echo(f"{one.name}:\n\n{await one.run(bench, folder)}")
+
+
+async def _laboratory(running: AsyncExitStack, *, tuned: bool) -> tuple[Path, Laboratory, StandIn]:
+    """A folder for files, the bare cluster, and the world outside of it; all are gone when `running` ends."""
+    folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="tapwatch-experiments-")))
+    laboratory = running.enter_context(Laboratory.start(folder / "laboratory", tuned=tuned))
+    tell(f"the laboratory is up: {laboratory.plane.entrance.url}")
+    return folder, laboratory, await running.enter_async_context(outside(laboratory, folder))
+
+
+async def _bench(
+    running: AsyncExitStack, folder: Path, laboratory: Laboratory, cloud: StandIn, variant: Variant
+) -> Bench:
+    """With the stack on it, whole, and asked from outside."""
+    stack = await asyncio.to_thread(Stack.bring_up, laboratory, folder / "overlay", variant)
+    tell(f"the stack is whole: {dict(stack.parts())}")
+    return await running.enter_async_context(observed(stack, cloud))
 
 
 if __name__ == "__main__":

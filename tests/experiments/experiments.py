@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,8 +18,16 @@ Condition = Callable[[], bool]
 MOVABLE: Final = frozenset({"router", "dispenser-exporter", "cluster-exporter", "dingtalk"})
 """Parts whose replicas may start on any worker; the others are StatefulSets, or have a volume, and wait for theirs."""
 PARTS: Final = (*sorted(MOVABLE), "alertmanager", "prometheus", "postgresql")
-_ROLLED: Final[Mapping[str, str]] = {"prometheus": "prometheus/tapwatch", "alertmanager": "alertmanager/tapwatch"}
-"""What an operator rolls out: a change of what its own resource says of the pods."""
+_POD_METADATA: Final = {"spec": {"podMetadata": {"annotations": {"rolled-out": "again"}}}}
+_ROLLED: Final[Mapping[str, tuple[str, Mapping[str, object]]]] = {
+    "prometheus": ("prometheus/tapwatch", _POD_METADATA),
+    "alertmanager": ("alertmanager/tapwatch", _POD_METADATA),
+    "postgresql": (
+        "cluster.postgresql.cnpg.io/postgresql",
+        {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "again"}}},
+    ),
+}
+"""What an operator rolls out: its own resource, and the change by which it does."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +94,9 @@ def _roll_out(part: str) -> Callable[[Stack], Condition]:
     def act(stack: Stack) -> Condition:
         before = {one.uid for one in stack.pods(part)}
         if part in _ROLLED:
-            change = {"spec": {"podMetadata": {"annotations": {"rolled-out": "again"}}}}
+            resource, change = _ROLLED[part]
             options = ("--type=merge", "--patch", json.dumps(change))
-            stack.laboratory.kubectl("patch", _ROLLED[part], "--namespace", NAMESPACE, *options)
+            stack.laboratory.kubectl("patch", resource, "--namespace", NAMESPACE, *options)
         else:
             stack.laboratory.kubectl("rollout", "restart", f"deployment/{part}", "--namespace", NAMESPACE)
         return lambda: not before & {one.uid for one in stack.ready(part)}
@@ -136,7 +145,8 @@ def _readmit_etcd(stack: Stack) -> None:
 
 
 def _reboot(stack: Stack) -> Condition:
-    laboratory = stack.laboratory
+    """Noticed when nothing that ran before counts as ready: until kubelets are back, the cluster believes it is."""
+    laboratory, before = stack.laboratory, {(one.uid, one.restarts) for one in stack.pods()}
     for worker in laboratory.workers:
         worker.power_off()
     for master in laboratory.plane.masters:
@@ -144,7 +154,7 @@ def _reboot(stack: Stack) -> Condition:
     laboratory.plane.mend()
     for worker in laboratory.workers:
         worker.power_on()
-    return lambda: True
+    return lambda: not before & {(one.uid, one.restarts) for one in stack.ready()}
 
 
 def _mend(stack: Stack) -> None:
@@ -156,12 +166,10 @@ def _first(stack: Stack, part: str) -> Pod:
 
 
 def _victim(stack: Stack) -> Worker:
-    """The worker with the most of the stack's pods, but the one through which the probe outside comes in."""
-    counts = {worker.name: 0 for worker in stack.laboratory.workers if worker != stack.door}
-    for pod in stack.pods():
-        if pod.node in counts:
-            counts[pod.node] += 1
-    return stack.worker(max(counts, key=lambda name: counts[name]))
+    """The worker with PostgreSQL's primary, or else the most pods; but not the one by which the probe comes in."""
+    pods = [pod for pod in stack.pods() if pod.node not in {"", stack.door.name}]
+    most = Counter(pod.node for pod in pods).most_common(1)[0][0]
+    return stack.worker(next((pod.node for pod in pods if pod.primary), most))
 
 
 def _restarted_or_unready(stack: Stack, pod: Pod) -> bool:
@@ -183,7 +191,7 @@ EXPERIMENTS: Final[Sequence[Experiment]] = (
         Experiment(f"pod of {part} deleted", _delete_pod(part), SERVICE, short=part == "dispenser-exporter")
         for part in PARTS
     ),
-    *(Experiment(f"{part} rolled out anew", _roll_out(part), ROLLOUT) for part in PARTS if part != "postgresql"),
+    *(Experiment(f"{part} rolled out anew", _roll_out(part), ROLLOUT) for part in PARTS),
     Experiment("worker without power", _power_off_worker, WORKER, _mend, MOVABLE, short=True),
     Experiment("worker cut off", _cut_worker, WORKER, _mend, MOVABLE),
     Experiment("master without power", _kill_master, MASTER, _mend, short=True),

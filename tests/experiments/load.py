@@ -15,8 +15,9 @@ import psycopg
 import yaml
 
 from demo.child import tapwatch_command
+from tests.cluster.laboratory import Laboratory
 from tests.experiments.ledger import told_since
-from tests.experiments.measure import SCRAPE_INTERVAL, Bench, ask_pair, numbers_fired, scrapes_missed
+from tests.experiments.measure import SCRAPE_INTERVAL, Bench, Witness, ask_pair
 from tests.experiments.outside import Outage, outage
 from tests.experiments.report import table
 from tests.experiments.stack import SCALED, Stack
@@ -26,6 +27,8 @@ from tests.servers.cache import tell
 from tests.servers.daemon import Daemon
 
 CAMPUS_DISPENSERS: Final = 24
+FAILING_DISPENSERS: Final = 192
+"""So many are read while things fail."""
 WINDOW_SECONDS: Final = 60.0
 """Each step is watched for so long, once all is as it should be."""
 SETTLE_SECONDS: Final = 240.0
@@ -57,20 +60,30 @@ class Load:
     """Whether replicas come and go by themselves meanwhile."""
 
 
+@dataclass(frozen=True)
+class Window:
+    """What was to be seen while a step's load was on."""
+
+    began: float
+    ended: float
+    """Unix times."""
+    busy: Mapping[str, float]
+    """The cores that each kept busy."""
+    witness: Witness
+
+
 async def double_dispensers(bench: Bench, folder: Path) -> str:
     """Twice as many dispensers, until scrapes are missed."""
     rows = []
     for step in range(1, _DISPENSER_STEPS + 1):
         count = CAMPUS_DISPENSERS * 2**step
-        async with _more_dispensers(bench.stack, count - CAMPUS_DISPENSERS, folder) as inventory:
+        async with more_dispensers(bench.stack.laboratory, count - CAMPUS_DISPENSERS, folder) as inventory:
             stack = await asyncio.to_thread(bench.stack.change, more_dispensers=inventory)
-            seen = await _until(lambda: _all_up(stack, count))  # noqa: B023 - awaited within this round
-            began = time.time()
-            busy = await _watched(stack)
-            ended = time.time()
-            missed = await scrapes_missed(stack, began, ended)
+            seen = await until(lambda: all_up(stack, count))  # noqa: B023 - awaited within this round
+            window = await _watched(stack)
+            missed = window.witness.missed(window.began, window.ended)
             slow = await _slowest_scrapes(stack)
-        asked = outage(bench.dispenser.samples, began, ended)
+        asked = outage(bench.dispenser.samples, window.began, window.ended)
         expected = count * WINDOW_SECONDS / SCRAPE_INTERVAL
         gives = not seen or missed > expected * _MOST_MISSED or asked.failed > 0
         rows.append(
@@ -80,7 +93,7 @@ async def double_dispensers(bench: Bench, folder: Path) -> str:
                 f"{missed} of {expected:.0f}" if seen else f"{missed} of {expected:.0f}, not all came up",
                 f"{slow:.2f} s",
                 _answers(asked),
-                _busiest(busy),
+                _busiest(window.busy),
             )
         )
         tell(f"dispensers doubled: {', '.join(rows[-1])}")
@@ -97,12 +110,11 @@ async def double_alerts(bench: Bench, _folder: Path) -> str:
     for step in range(_ALERT_STEPS):
         per_slot = _FIRST_ALERTS * 2**step
         stack = await asyncio.to_thread(bench.stack.change, alerts_per_slot=per_slot)
-        fires = await _until(lambda: _all_fire(stack, per_slot))  # noqa: B023 - awaited within this round
-        began = time.time()
-        busy = await _watched(stack)
-        ended = time.time()
-        counted = await _counted(stack, began, ended - SLOT_SECONDS)
-        messages = sum(1 for one in bench.cloud.cloud.received() if one.verdict.accepted and began <= one.time < ended)
+        fires = await until(lambda: _all_fire(stack, per_slot))  # noqa: B023 - awaited within this round
+        window = await _watched(stack)
+        fired = window.witness.fired_between(window.began, window.ended - SLOT_SECONDS)
+        counted = await _counted(stack, fired, window.began)
+        messages = [one for one in bench.cloud.cloud.received() if window.began <= one.time < window.ended]
         slowest = max(counted.delays, default=0.0)
         rows.append(
             (
@@ -110,8 +122,8 @@ async def double_alerts(bench: Bench, _folder: Path) -> str:
                 str(counted.fired) if fires else f"{counted.fired}, not all fired",
                 f"{len(counted.lost)} / {len(counted.doubled)}",
                 f"{median(counted.delays or [math.nan]):.1f} s, {slowest:.1f} s",
-                str(messages),
-                _busiest(busy),
+                str(sum(one.verdict.accepted for one in messages)),
+                _busiest(window.busy),
             )
         )
         tell(f"alerts doubled: {', '.join(rows[-1])}")
@@ -128,16 +140,19 @@ async def scale(bench: Bench, _folder: Path) -> str:
     before = _replicas(bench.stack)
     began = time.time()
     stack = await asyncio.to_thread(bench.stack.change, alerts_per_slot=LOAD_ALERTS)
-    seen = Replicas(before)
-    async with _loaded(bench):
-        await seen.follow(stack, lambda: time.time() - began > LOAD_SECONDS)
-    calm = time.time()
-    fired = await numbers_fired(stack, began, calm)
-    await asyncio.to_thread(bench.stack.change)
-    await seen.follow(stack, lambda: time.time() - calm > _DOWN_SECONDS or (seen.are_back and time.time() - calm > 120))
-    ended = time.time()
+    seen, witness = Replicas(before), Witness(stack)
+    async with witness.looking():
+        async with _loaded(bench):
+            await seen.follow(stack, lambda: time.time() - began > LOAD_SECONDS)
+        calm = time.time()
+        await asyncio.to_thread(bench.stack.change)
+        await seen.follow(
+            stack, lambda: time.time() - calm > _DOWN_SECONDS or (seen.are_back and time.time() - calm > 120)
+        )
+        ended = time.time()
+    witness.require()
     told = await asyncio.to_thread(told_since, stack, began)
-    counted = tally(fired, told, LOAD_ALERTS)
+    counted = tally(witness.fired_between(began, calm), told, LOAD_ALERTS)
     rows = [
         (
             part,
@@ -147,7 +162,7 @@ async def scale(bench: Bench, _folder: Path) -> str:
         )
         for part in SCALED
     ]
-    missed = await scrapes_missed(stack, began, ended)
+    missed = witness.missed(began, ended)
     asked = outage(bench.dispenser.samples, began, ended)
     return table(("part", "replicas", "first more after", "as before after"), rows) + (
         f"\n{missed} scrapes missed; requests from outside: {_answers(asked)}; "
@@ -203,15 +218,15 @@ def _replicas(stack: Stack) -> Mapping[str, int]:
 
 
 @asynccontextmanager
-async def _more_dispensers(stack: Stack, count: int, folder: Path) -> AsyncIterator[Path]:
+async def more_dispensers(laboratory: Laboratory, count: int, folder: Path) -> AsyncIterator[Path]:
     """So many on this machine, beside the campus; their inventory."""
-    here, inventory = stack.laboratory.plane.lan.address, folder / "more-dispensers.yaml"
+    here, inventory = laboratory.plane.lan.address, folder / "more-dispensers.yaml"
     inventory.unlink(missing_ok=True)
     options = [f"--dispensers={count}", f"--modbus-host={here}", "--modbus-port=20000", f"--inventory={inventory}"]
     command = tapwatch_command("simulate", *options, f"--web.listen-address={here}:9812")
     campus = Daemon("more-dispensers", command, folder / "more-dispensers.log")
     try:
-        await _until(lambda: asyncio.to_thread(inventory.exists))
+        await until(lambda: asyncio.to_thread(inventory.exists))
         found = yaml.safe_load(inventory.read_text(encoding="utf-8"))["dispensers"]
         named = [{**one, "name": f"more-{one['name']}"} for one in found]
         inventory.write_text(yaml.safe_dump({"dispensers": named}, width=1000), encoding="utf-8")
@@ -245,16 +260,20 @@ async def _loaded(bench: Bench) -> AsyncIterator[None]:
         beating.cancel()
 
 
-async def _watched(stack: Stack) -> Mapping[str, float]:
-    """The cores that each kept busy during a window, which has passed then."""
-    before, started = await asyncio.to_thread(processor_seconds, stack), time.monotonic()
-    await asyncio.sleep(WINDOW_SECONDS)
-    return cores(before, await asyncio.to_thread(processor_seconds, stack), time.monotonic() - started)
+async def _watched(stack: Stack) -> Window:
+    """A window, which has passed then."""
+    witness, began = Witness(stack), time.time()
+    async with witness.looking():
+        before, started = await asyncio.to_thread(processor_seconds, stack), time.monotonic()
+        await asyncio.sleep(WINDOW_SECONDS)
+        busy = cores(before, await asyncio.to_thread(processor_seconds, stack), time.monotonic() - started)
+        ended = time.time()
+    witness.require()
+    return Window(began, ended, busy, witness)
 
 
-async def _counted(stack: Stack, began: float, ended: float) -> Tally:
-    """What became of the alerts of a window, when all are told or it has been waited long enough."""
-    fired = await numbers_fired(stack, began, ended)
+async def _counted(stack: Stack, fired: Sequence[int], began: float) -> Tally:
+    """What became of these alerts of a window, when all are told or it has been waited long enough."""
     counted = tally(fired, (), stack.variant.alerts_per_slot)
 
     async def all_told() -> bool:
@@ -263,11 +282,12 @@ async def _counted(stack: Stack, began: float, ended: float) -> Tally:
         counted = tally(fired, told, stack.variant.alerts_per_slot)
         return not counted.lost
 
-    await _until(all_told, _ARRIVAL_SECONDS)
+    await until(all_told, _ARRIVAL_SECONDS)
     return counted
 
 
-async def _all_up(stack: Stack, count: int) -> bool:
+async def all_up(stack: Stack, count: int) -> bool:
+    """Whether both Prometheus have read so many dispensers."""
     return _least(await ask_pair(stack, "count(dispenser_up == 1)")) >= count
 
 
@@ -286,7 +306,7 @@ def _least(answers: Iterable[Sequence[Mapping[str, Sequence[str]]]]) -> float:
     return min((float(found[0]["value"][1]) if found else 0.0 for found in answers), default=0.0)
 
 
-async def _until(condition: Callable[[], Awaitable[bool]], patience: float = SETTLE_SECONDS) -> bool:
+async def until(condition: Callable[[], Awaitable[bool]], patience: float = SETTLE_SECONDS) -> bool:
     """Whether it came true in time; who does not answer has not said yes."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:

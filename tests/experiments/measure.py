@@ -108,6 +108,15 @@ class Witness:
             await asyncio.wait([looking])
         await self._look()
 
+    def missed(self, began: float, ended: float) -> int:
+        """Scrapes between two Unix times that neither Prometheus has, of dispensers that either has seen."""
+        return sum(missed_scrapes([self.up], began, ended, SCRAPE_INTERVAL).values())
+
+    def fired_between(self, began: float, ended: float) -> tuple[int, ...]:
+        """The stream's alerts that began between two Unix times, and fired."""
+        per_slot = self.stack.variant.alerts_per_slot
+        return tuple(number for number in sorted(self.fired) if began <= begin(number, per_slot) < ended)
+
     def require(self) -> None:
         """Raises TapwatchError when it has seen nothing: what was never there cannot be missed or lost."""
         if not (self.up and self.fired):
@@ -151,7 +160,7 @@ class Bench:
 
         Raises TapwatchError when the stack stays broken then, or when nothing was seen that could be counted.
         """
-        stack, witness = self.stack, Witness(self.stack)
+        witness = Witness(self.stack)
         await self._until_whole()
         began = time.time()
         async with witness.looking():
@@ -167,8 +176,8 @@ class Bench:
             redundant=redundant,
             api=outage(self.api.samples, happened, broken_until),
             scraped=outage(self.dispenser.samples, happened, broken_until),
-            missed=sum(missed_scrapes([witness.up], began, ended, SCRAPE_INTERVAL).values()),
-            fired=began_between(witness.fired, began, ended - SLOT_SECONDS, stack.variant.alerts_per_slot),
+            missed=witness.missed(began, ended),
+            fired=witness.fired_between(began, ended - SLOT_SECONDS),
         )
 
     async def _break(self, experiment: Experiment) -> tuple[float, float | None, float | None, float]:
@@ -251,32 +260,6 @@ async def seconds_until(
                 return time.time() - since
         await asyncio.sleep(0.2)
     return None
-
-
-async def scrapes_missed(stack: Stack, began: float, ended: float) -> int:
-    """Of dispensers, between two Unix times of the last minutes: those that neither Prometheus has."""
-    window = f"{time.time() - began + 60:.0f}s"
-    up = [
-        {one["metric"]["instance"]: [(float(at), float(value)) for at, value in one["values"]] for one in found}
-        for found in await ask_pair(stack, f"dispenser_up[{window}]")
-    ]
-    return sum(missed_scrapes(up, began, ended, SCRAPE_INTERVAL).values())
-
-
-async def numbers_fired(stack: Stack, began: float, ended: float) -> tuple[int, ...]:
-    """The stream's alerts that began between two Unix times of the last minutes, and fired in either Prometheus."""
-    window = f"{time.time() - began + 60:.0f}s"
-    fired = {
-        int(one["metric"]["number"])
-        for found in await ask_pair(stack, f"last_over_time({FIRING}[{window}])")
-        for one in found
-    }
-    return began_between(fired, began, ended, stack.variant.alerts_per_slot)
-
-
-def began_between(numbers: Iterable[int], began: float, ended: float, per_slot: int) -> tuple[int, ...]:
-    """Those of the stream's alerts that began between two Unix times."""
-    return tuple(number for number in sorted(numbers) if began <= begin(number, per_slot) < ended)
 
 
 async def ask_pair(stack: Stack, query: str) -> list[list[dict[str, Any]]]:

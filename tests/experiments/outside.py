@@ -38,7 +38,8 @@ class Outage:
     """When the last request that failed had failed; 0 when none did."""
     slowest: float
     """The longest that an answer took which came."""
-    failures: tuple[str, ...]
+    failures: tuple[tuple[float, str], ...]
+    """When each request that failed had failed, and why."""
 
 
 def outage(samples: Iterable[Sample], since: float, until: float = float("inf")) -> Outage:
@@ -50,7 +51,7 @@ def outage(samples: Iterable[Sample], since: float, until: float = float("inf"))
         failed=len(failed),
         right_after=max((one.ended - since for one in failed), default=0.0),
         slowest=max((one.seconds for one in seen if not one.failure), default=0.0),
-        failures=tuple(sorted({one.failure for one in failed})),
+        failures=tuple((round(one.ended - since, 2), one.failure) for one in failed),
     )
 
 

@@ -49,6 +49,8 @@ class Pod:
     ready: bool
     ending: bool
     restarts: int
+    primary: bool
+    """Whether it is PostgreSQL's."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,7 @@ def _pod(item: Any) -> Pod:  # noqa: ANN401 - JSON
         ready=conditions.get("Ready") == "True",
         ending="deletionTimestamp" in metadata,
         restarts=sum(one["restartCount"] for one in status.get("containerStatuses", ())),
+        primary=labels.get("cnpg.io/instanceRole") == "primary",
     )
 
 

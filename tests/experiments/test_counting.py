@@ -64,9 +64,8 @@ def test_replicas_are_followed_up_and_down() -> None:
 
 def test_an_outage_ends_with_the_last_request_that_failed() -> None:
     samples = [Sample(9, 0.1), Sample(9.5, 2, "no answer in time"), Sample(12, 0.25), Sample(13, 0.5, "status 503")]
-    assert outage([*samples, Sample(14, 0.125)], since=10) == Outage(
-        4, 2, 3.5, 0.25, ("no answer in time", "status 503")
-    )
+    failures = ((1.5, "no answer in time"), (3.5, "status 503"))
+    assert outage([*samples, Sample(14, 0.125)], since=10) == Outage(4, 2, 3.5, 0.25, failures)
     assert outage(samples, since=10, until=13).failed == 1
     assert outage(samples[:1], since=0).right_after == 0
 

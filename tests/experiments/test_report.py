@@ -19,7 +19,7 @@ def test_every_part_is_killed_deleted_and_rolled_out_and_every_machine_fails() -
     names = [one.name for one in EXPERIMENTS]
     assert len(names) == len(set(names))
     for part in PARTS:
-        assert {f"process of {part} killed", f"pod of {part} deleted"} <= set(names)
+        assert {f"process of {part} killed", f"pod of {part} deleted", f"{part} rolled out anew"} <= set(names)
     assert {"worker without power", "worker cut off", "master hung", "whole cluster rebooted"} <= set(names)
 
 
@@ -42,7 +42,7 @@ def test_a_name_that_none_has_is_told_with_those_there_are() -> None:
     assert "no experiment has such a name; there are: process of" in answer.output
 
 
-QUIET, BROKEN = Outage(100, 0, 0, 0.25, ()), Outage(50, 4, 7.25, 0.5, ("no answer in time",))
+QUIET, BROKEN = Outage(100, 0, 0, 0.25, ()), Outage(50, 4, 7.25, 0.5, ((7.25, "no answer in time"),))
 COUNTED = Tally(fired=12, lost=(7,), doubled=(), delays=(8, 10, 21))
 
 
