@@ -27,6 +27,9 @@ LEASE_MARGIN_SECONDS = 2.0
 """Beyond the longest call: so soon another replica takes over from a killed one."""
 POLL_SECONDS = 1.0
 """How soon a sender sees what another replica has stored for it."""
+ASIDE_SECONDS = 1.5
+"""How long a sender whose call has failed leaves the line to others: it may be its own way that is broken. Longer than
+they take to look."""
 SOON_SECONDS = 0.01
 MENDING_SECONDS = 30.0
 """How soon a robot that is set up wrong is tried again: a person may have mended it."""
@@ -92,6 +95,8 @@ class Sender:
         self._stopping = False
         self._styles: dict[frozenset[int], Style] = {}
         self._settlement: Settlement | None = None
+        self._aside_until = 0.0
+        """The event loop's time."""
 
     async def run(self) -> None:
         """Work whenever the bell rings, and every second, until told to stop."""
@@ -115,6 +120,9 @@ class Sender:
     async def work(self) -> float:
         """Send what may be sent now; the seconds after which to look again. Raises StoreError."""
         while not self._stopping:
+            if (seconds := self._aside_until - asyncio.get_running_loop().time()) > 0:
+                await self._release()
+                return seconds
             step = _Step(self.sending, self._styles)
             found = await self._settle_and(step.look)
             if isinstance(found, Line):
@@ -122,10 +130,14 @@ class Sender:
             if not isinstance(found, Dispatch):
                 return found
             self._settlement = await self._call(step, found)
+        await self._release()
+        return 0.0
+
+    async def _release(self) -> None:
+        """Let any replica be the next."""
         await self._settle_and(
             functools.partial(line.release, channel=self.sending.channel, sender=self.sending.process)
         )
-        return 0.0
 
     async def _settle_and(self, work: Callable[[Connection], Result]) -> Result:
         """What `work` returns, after what became of the last call is written down, in one transaction."""
@@ -157,6 +169,8 @@ class Sender:
             self._reports.failed(error.reason, found.robot)
             words = {"robot": found.robot, "reason": error.reason, "error": str(error), "tries": found.tries}
             log.warning("message.not_delivered", channel=step.sending.channel, **words)
+            if error.reason in PASSING:
+                self._aside_until = asyncio.get_running_loop().time() + ASIDE_SECONDS
             return functools.partial(step.settle_failure, found, error.reason)
         self._reports.arrived(found.complete)
         return functools.partial(step.settle_success, found)

@@ -5,13 +5,14 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.ledger import SAME_NEWS_SECONDS
 from alerting.dingtalk.outlet import WITHOUT_STORE
-from tests.integration.dingtalk.channel import Channel, ledger, replica, running_channel, until
+from tests.integration.dingtalk.channel import Channel, ledger, replica, running_channel, until, write_settings
 from tests.notifications import alert, body
 from tests.processes import running
 from tests.servers.postgresql import PostgreSQL
@@ -129,6 +130,23 @@ async def test_the_same_news_brought_to_both_replicas_at_once_is_told_once(tmp_p
             assert {status for status, _ in answers} == {200}
         await until(lambda: ledger(outbox, STATES) == [("delivered", 5)])
     assert len(one.accepted) == 5
+
+
+@pytest.mark.parametrize("robots", [[], ["night"]])
+async def test_a_replica_that_does_not_reach_dingtalk_leaves_the_line_to_one_that_does(
+    tmp_path: Path, postgresql: PostgreSQL, robots: list[str]
+) -> None:
+    outbox = postgresql.create_database(f"cut-{len(robots)}")
+    pool: dict[str, Any] = {"pool": robots} if robots else {}
+    async with running_channel(tmp_path, settings={"outbox": outbox}, robots=robots, **pool) as healthy:
+        (tmp_path / "cut").mkdir()
+        nowhere = "http://127.0.0.1:1/robot/send"
+        settings = write_settings(tmp_path / "cut", nowhere, robot=pool, robots=robots, outbox=outbox)
+        async with replica(settings, healthy.stand_in) as cut:
+            for number in range(3):
+                assert (await cut.post(news(number)))[1] == "stored\n"
+            await until(lambda: ledger(outbox, STATES) == [("delivered", 3)])
+    assert len(healthy.accepted) == 3
 
 
 async def test_while_postgresql_hangs_alerts_arrive_directly(tmp_path: Path, postgresql: PostgreSQL) -> None:
