@@ -37,6 +37,8 @@ ARRIVAL_SECONDS: Final = 150.0
 """Until the last alert of an experiment has been told, and its end, too."""
 PATIENCE_SECONDS: Final = 600.0
 LOOK_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 20.0
+"""A Prometheus that has too much to do is waited for; what it says goes further back."""
 SEEN_SECONDS: Final = 60.0
 """So far back the witness looks: what came while a Prometheus did not answer, or nobody knew of it, is seen later."""
 FIRING: Final = f'ALERTS{{alertname="{ALERT}",alertstate="firing"}}'
@@ -136,7 +138,7 @@ class Witness:
             await asyncio.gather(*(self._question(pod.address) for pod in pods))
 
     async def _question(self, address: str) -> None:
-        timeout = aiohttp.ClientTimeout(LOOK_SECONDS)
+        timeout = aiohttp.ClientTimeout(ANSWER_SECONDS)
         with suppress(OSError, aiohttp.ClientError):
             async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as session:
                 for one in await _ask(session, address, f"dispenser_up[{SEEN_SECONDS:g}s]"):
