@@ -9,7 +9,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.servers.daemon import LEASH, Daemon
+from tests.servers.daemon import LEASH, Daemon, group_of, until_stopped
 
 SESSION = "/session"
 """Where a confined process sees the session's folder: the only place that it may write to."""
@@ -49,6 +49,7 @@ class ConfinedDaemon(Daemon):
     def pause(self) -> None:
         """It hangs: connections are still accepted by the kernel, nothing answers."""
         os.killpg(self.pid, signal.SIGSTOP)
+        until_stopped(group_of(self.pid))
 
     def resume(self) -> None:
         """Go on after a pause."""

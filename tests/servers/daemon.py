@@ -7,9 +7,14 @@ import subprocess
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
+
+import psutil
+
+from tapwatch.errors import TapwatchError
 
 GRACE_SECONDS: Final = 3
 """How long a server may take to end by itself before it is killed; its data is not wanted any more."""
@@ -19,6 +24,9 @@ LEASH: Final = ("setpriv", "--pdeathsig", "KILL")
 
 KEPT: Final = ("sh", "-c", f'while :; do {" ".join(LEASH)} "$@"; sleep 1; done', "kept")
 """Before a command: it is started again whenever it ends, as a kubelet does with the control plane's pods."""
+
+_STOPPED: Final = frozenset("TtZX")
+_STOPPED_SECONDS: Final = 30.0
 
 _STARTER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="daemon-starter")
 """The leash holds to the thread that started the child, so all are started by one that lives as long as the process."""
@@ -50,8 +58,12 @@ class Daemon:
             self._process = self._started()
 
     def pause(self) -> None:
-        """It hangs with all that it started: connections are still accepted by the kernel, nothing answers."""
+        """It hangs with all that it started: connections are still accepted by the kernel, nothing answers.
+
+        Raises TapwatchError when it goes on regardless.
+        """
         self._signal(signal.SIGSTOP)
+        until_stopped(group_of(self.pid))
 
     def resume(self) -> None:
         """Go on after a pause."""
@@ -96,6 +108,38 @@ class Daemon:
                 )
 
         return _STARTER.submit(start).result()
+
+
+def until_stopped(pids: Iterable[int]) -> None:
+    """Return when SIGSTOP has reached every thread: until one has had a processor, the others go on serving.
+
+    Raises TapwatchError when that takes longer than anything does.
+    """
+    deadline = time.monotonic() + _STOPPED_SECONDS
+    for pid in pids:
+        while not _STOPPED.issuperset(_states(pid)):
+            if time.monotonic() > deadline:
+                raise TapwatchError(f"process {pid} does not stop")
+            time.sleep(0.001)
+
+
+def group_of(leader: int) -> list[int]:
+    """The processes of its group."""
+    found = []
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError):
+            if os.getpgid(pid) == leader:
+                found.append(pid)
+    return found
+
+
+def _states(pid: int) -> set[str]:
+    """Of its threads, as proc(5) has them; none when it has ended."""
+    found = set()
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):  # the thread has ended meanwhile
+            found.add(stat.read_text().rpartition(")")[2].split()[0])
+    return found
 
 
 def stop_all(daemons: Iterable[Daemon], grace_seconds: float = GRACE_SECONDS) -> None:

@@ -21,7 +21,7 @@ from demo import debian
 from demo.servers import cache_folder
 from tapwatch.errors import TapwatchError
 from tests.servers.cache import cached, tell
-from tests.servers.daemon import Daemon, free_port
+from tests.servers.daemon import Daemon, free_port, until_stopped
 
 USER = "tapwatch"
 _COMPANIONS = ("postgresql-1", "libicu", "libldap", "libpq", "libsasl2", "libxml2", "libxslt")
@@ -77,6 +77,8 @@ class PostgreSQL:
     def pause(self) -> None:
         """It hangs, its sessions included: connections are still accepted by the kernel, nothing answers."""
         self._send(signal.SIGSTOP)
+        server = psutil.Process(self.daemon.pid)
+        until_stopped(one.pid for one in (server, *server.children(recursive=True)))
 
     def resume(self) -> None:
         """Go on after a pause."""

@@ -74,7 +74,7 @@ def test_a_pause_stops_all_that_a_daemon_started(tmp_path: Path) -> None:
     _within_five_seconds(lambda: daemon.log_end() == "up")
     processes = [psutil.Process(daemon.pid), *psutil.Process(daemon.pid).children()]
     daemon.pause()
-    _within_five_seconds(lambda: all(one.status() == psutil.STATUS_STOPPED for one in processes))
+    assert [one.status() for one in processes] == [psutil.STATUS_STOPPED] * 2
     daemon.resume()
     _within_five_seconds(lambda: all(one.status() != psutil.STATUS_STOPPED for one in processes))
     daemon.kill()
