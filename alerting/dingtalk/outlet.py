@@ -50,7 +50,7 @@ class Outlet:
         """Of this process' own calls; with a store, what all replicas know comes first."""
         share = max(self.limit.messages // WITHOUT_STORE, 1) if stored else self.limit.messages
         self._alone = RateBudget(share, self.limit.per, "without the store" if stored else "its")
-        self._kept = min(self.limit.messages // 4, share * 2 // 3)
+        self._kept = min(self.limit.kept, share * 2 // 3)
         self._stored = stored
         self.unshared: set[float] = set()
         """When calls ended that the store does not know of, by the meter's clock."""

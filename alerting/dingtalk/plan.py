@@ -86,7 +86,7 @@ class _Manners:
         burst = max(limit.messages // 4, 1)
         if critical:
             return cls(2 * burst, 0, limit.per / 30)
-        return cls(burst, limit.messages // 4, limit.per / 12)
+        return cls(burst, limit.kept, limit.per / 12)
 
 
 def _step(waiting: Sequence[Waiting], robots: Sequence[Allowance], manners: _Manners, now: float) -> Batch | Pause:

@@ -121,7 +121,8 @@ class Sender:
         """Send what may be sent now; the seconds after which to look again. Raises StoreError."""
         while not self._stopping:
             if (seconds := self._aside_until - asyncio.get_running_loop().time()) > 0:
-                await self._release()
+                if self._settlement is not None:
+                    await self._release()
                 return seconds
             step = _Step(self.sending, self._styles)
             found = await self._settle_and(step.look)

@@ -101,6 +101,11 @@ class RateLimit(Settings):
     mute: Seconds = 600.0
     """How long DingTalk refuses everything after too many messages."""
 
+    @property
+    def kept(self) -> int:
+        """Of the messages, those that are for critical news alone."""
+        return self.messages // 4
+
 
 class RobotSettings(Settings):
     """One DingTalk robot, which is one group chat."""

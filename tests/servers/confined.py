@@ -9,7 +9,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.servers.daemon import LEASH, Daemon, group_of, until_stopped
+from tests.servers.daemon import LEASH, Daemon
 
 SESSION = "/session"
 """Where a confined process sees the session's folder: the only place that it may write to."""
@@ -45,15 +45,6 @@ def _basics(environment: Mapping[str, str]) -> dict[str, str]:
 
 class ConfinedDaemon(Daemon):
     """A confined server; whoever signals it means the server, not the process that made its namespaces."""
-
-    def pause(self) -> None:
-        """It hangs: connections are still accepted by the kernel, nothing answers."""
-        os.killpg(self.pid, signal.SIGSTOP)
-        until_stopped(group_of(self.pid))
-
-    def resume(self) -> None:
-        """Go on after a pause."""
-        os.killpg(self.pid, signal.SIGCONT)
 
     def terminate(self) -> None:
         """Its data is not wanted, and only killing the namespace's first process surely ends all the others."""

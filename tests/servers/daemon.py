@@ -63,7 +63,7 @@ class Daemon:
         Raises TapwatchError when it goes on regardless.
         """
         self._signal(signal.SIGSTOP)
-        until_stopped(group_of(self.pid))
+        until_stopped(_group(self.pid))
 
     def resume(self) -> None:
         """Go on after a pause."""
@@ -123,7 +123,7 @@ def until_stopped(pids: Iterable[int]) -> None:
             time.sleep(0.001)
 
 
-def group_of(leader: int) -> list[int]:
+def _group(leader: int) -> list[int]:
     """The processes of its group."""
     found = []
     for pid in psutil.pids():

@@ -77,18 +77,21 @@ class PostgreSQL:
     def pause(self) -> None:
         """It hangs, its sessions included: connections are still accepted by the kernel, nothing answers."""
         self._send(signal.SIGSTOP)
-        server = psutil.Process(self.daemon.pid)
-        until_stopped(one.pid for one in (server, *server.children(recursive=True)))
+        until_stopped(one.pid for one in self._processes())
 
     def resume(self) -> None:
         """Go on after a pause."""
         self._send(signal.SIGCONT)
 
     def _send(self, number: signal.Signals) -> None:
-        server = psutil.Process(self.daemon.pid)
-        for process in (server, *server.children(recursive=True)):
+        for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):  # a session that has ended meanwhile
                 process.send_signal(number)
+
+    def _processes(self) -> list[psutil.Process]:
+        """The server and its sessions, which are groups of their own."""
+        server = psutil.Process(self.daemon.pid)
+        return [server, *server.children(recursive=True)]
 
     def wait_until_ready(self) -> None:
         """Return when it takes connections; raises TapwatchError with its log when it does not."""
