@@ -26,19 +26,19 @@ demo-check: install ## Run the pipeline, break things, and see that every messag
 	@$(BIN)/tapwatch demo --check
 
 test: dev ## Run every test (PYTEST_ARGS="-k leak" picks some)
-	@$(BIN)/python -m tests.servers.gotools >/dev/null
-	@[ $$(id -u) != 0 ] || $(BIN)/python -m tests.servers.zabbix 7.0 6.0 >/dev/null
-	@[ $$(id -u) != 0 ] || $(BIN)/python -m tests.cluster.images tapwatch >/dev/null
+	@$(BIN)/python -m laboratory.programs.gotools >/dev/null
+	@[ $$(id -u) != 0 ] || $(BIN)/python -m laboratory.servers.zabbix 7.0 6.0 >/dev/null
+	@[ $$(id -u) != 0 ] || $(BIN)/python -m laboratory.images tapwatch >/dev/null
 	@$(BIN)/pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 coverage: dev ## Run every test, and show which lines none of them reaches
-	@$(BIN)/python -m tests.servers.gotools >/dev/null
-	@[ $$(id -u) != 0 ] || $(BIN)/python -m tests.servers.zabbix 7.0 6.0 >/dev/null
-	@[ $$(id -u) != 0 ] || $(BIN)/python -m tests.cluster.images tapwatch >/dev/null
+	@$(BIN)/python -m laboratory.programs.gotools >/dev/null
+	@[ $$(id -u) != 0 ] || $(BIN)/python -m laboratory.servers.zabbix 7.0 6.0 >/dev/null
+	@[ $$(id -u) != 0 ] || $(BIN)/python -m laboratory.images tapwatch >/dev/null
 	@$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
 
 test-quick: dev ## Run the tests that need no other servers
-	@$(BIN)/python -m tests.servers.gotools pint kubectl kubeconform >/dev/null
+	@$(BIN)/python -m laboratory.programs.gotools pint kubectl kubeconform >/dev/null
 	@$(BIN)/pytest -q tests/unit tests/contract
 
 check: dev ## Format, lint, types, layers, generated files
@@ -63,22 +63,22 @@ dashboards: dev ## Write the dashboards' JSON again
 	@$(BIN)/tapwatch dashboards build
 
 images: dev ## Build the image of all processes, as root (IMAGES_ARGS="--name tapwatch:1.2", or --base, or --again)
-	@$(BIN)/python -m tests.cluster.images.own $(IMAGES_ARGS)
+	@$(BIN)/python -m images.own $(IMAGES_ARGS)
 
 bench: dev ## Measure ourselves beside the peers (BENCH_ARGS=line picks a part)
-	@$(BIN)/python -m tests.servers.gotools modbus_exporter telegraf >/dev/null
-	@$(BIN)/python -m bench --modbus-exporter "$$($(BIN)/python -m tests.servers.gotools modbus_exporter)" \
-		--telegraf "$$($(BIN)/python -m tests.servers.gotools telegraf)" \
+	@$(BIN)/python -m laboratory.programs.gotools modbus_exporter telegraf >/dev/null
+	@$(BIN)/python -m bench --modbus-exporter "$$($(BIN)/python -m laboratory.programs.gotools modbus_exporter)" \
+		--telegraf "$$($(BIN)/python -m laboratory.programs.gotools telegraf)" \
 		--alertmanager "$$($(BIN)/python -c 'from demo.servers import locate; print(locate("alertmanager"))')" $(BENCH_ARGS)
 
 cluster: dev ## Bring up a whole Kubernetes cluster with Tapwatch on this machine, as root (CLUSTER_ARGS="--tuned", or --bare)
-	@$(BIN)/python -m tests.cluster cluster up $(CLUSTER_ARGS)
+	@$(BIN)/python -m laboratory.cluster cluster up $(CLUSTER_ARGS)
 
 cluster-down: dev ## End that cluster and remove all that is left of it
-	@$(BIN)/python -m tests.cluster cluster down
+	@$(BIN)/python -m laboratory.cluster cluster down
 
 experiments: dev ## Break that in many ways on a cluster of its own, as root, and print how soon it is right (EXPERIMENTS_ARGS=--short)
-	@$(BIN)/python -m tests.experiments $(EXPERIMENTS_ARGS)
+	@$(BIN)/python -m laboratory.experiments $(EXPERIMENTS_ARGS)
 
 lock: ## Lock the newest allowed dependencies with hashes (needs uv)
 	@for kind in run dev; do \

@@ -4,7 +4,6 @@ Removing the cache folder removes all that was fetched.
 """
 
 import fcntl
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from demo import debian
+from tapwatch.cache import cache_folder
 from tapwatch.errors import TapwatchError
 
 Program = Literal["prometheus", "promtool", "alertmanager", "amtool"]
@@ -44,11 +44,6 @@ ORIGINS: dict[Program, Origin] = {
 # Debian's Alertmanager reads its templates from this fixed folder, which only an installation would make.
 _ASSETS = b"/usr/share/prometheus/alertmanager"
 _ASSETS_DESCRIPTOR = b"/proc/self/fd/9"
-
-
-def cache_folder() -> Path:
-    """Where Tapwatch keeps what it can fetch again: `$XDG_CACHE_HOME/tapwatch`, else `~/.cache/tapwatch`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tapwatch"
 
 
 def locate(program: Program) -> Path:

@@ -19,14 +19,14 @@ from rich.table import Table
 
 from bench.process import most_memory, running_process
 from bench.run import Part, Run, figures_table
+from laboratory.kubernetes.controlplane import ControlPlane
+from laboratory.kubernetes.kwok import nodes_kept_alive
+from laboratory.kubernetes.population import Population, populate, put
+from laboratory.programs.gotools import ensure
+from laboratory.servers.waiting import comes_true
 from tapwatch.errors import TapwatchError
 from tapwatch.table import print_table
 from tapwatch.web import free_port
-from tests.cluster.kwok import nodes_kept_alive
-from tests.cluster.population import Population, populate, put
-from tests.servers.controlplane import ControlPlane
-from tests.servers.gotools import ensure
-from tests.servers.waiting import comes_true
 
 _OURS, _PEER = "tapwatch", "kube-state-metrics"
 """Names of candidates, and by which they ask the API server."""

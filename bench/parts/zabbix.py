@@ -10,13 +10,13 @@ import yaml
 
 from alerting.zabbix.values import Trapper, Value
 from bench.run import Part, Run, figures_table
+from laboratory.notifications import alert, body
+from laboratory.processes import Running, running
+from laboratory.servers.zabbix import ZABBIX_7_0
+from laboratory.servers.zabbixstage import Stage, alertmanager, until, until_async
 from tapwatch.errors import TapwatchError
 from tapwatch.table import print_table
 from tapwatch.web import free_port
-from tests.integration.zabbix.stage import Stage, alertmanager, until, until_async
-from tests.notifications import alert, body
-from tests.processes import Running, running
-from tests.servers.zabbix import ZABBIX_7_0
 
 _GROUP = 20
 """Alerts in one notification of the storm."""

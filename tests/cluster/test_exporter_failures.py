@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from laboratory.kubernetes.extension import Extension, extended
+from laboratory.kubernetes.kubectl import kubectl
+from laboratory.kubernetes.plane import HighlyAvailable
 from tapwatch import catalogue
-from tests.cluster.extension import Extension, extended
-from tests.cluster.plane import HighlyAvailable
 from tests.cluster.watching import ACCOUNT, NAMESPACE, RIGHTS, Exporter, cluster_settings, exporter_on
 from tests.integration.cluster.watching import Scrape
-from tests.servers.kubectl import kubectl
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 
 import pytest
 
+from laboratory.kubernetes.kwok import LEASE_SECONDS, nodes_kept_alive
+from laboratory.kubernetes.plane import HighlyAvailable
+from laboratory.kubernetes.population import Population, populated
+from laboratory.servers.daemon import Daemon
+from laboratory.servers.waiting import comes_true
 from tapwatch import catalogue
-from tests.cluster.kwok import LEASE_SECONDS, nodes_kept_alive
-from tests.cluster.plane import HighlyAvailable
-from tests.cluster.population import Population, populated
 from tests.cluster.watching import Exporter, cluster_settings, exporter_on
 from tests.integration.cluster.watching import Scrape
-from tests.servers.daemon import Daemon
-from tests.servers.waiting import comes_true
 
 pytestmark = pytest.mark.timeout(300)
 

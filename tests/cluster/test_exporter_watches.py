@@ -6,15 +6,15 @@ from http import HTTPStatus
 
 import pytest
 
+from laboratory.kubernetes.apiserver import Replica
+from laboratory.kubernetes.kwok import nodes_kept_alive
+from laboratory.kubernetes.master import Master
+from laboratory.kubernetes.plane import HighlyAvailable
+from laboratory.kubernetes.population import Population, populated
+from laboratory.servers.waiting import comes_true
 from tapwatch import catalogue
-from tests.cluster.kwok import nodes_kept_alive
-from tests.cluster.master import Master
-from tests.cluster.plane import HighlyAvailable
-from tests.cluster.population import Population, populated
 from tests.cluster.watching import Exporter, cluster_settings, exporter_on
 from tests.integration.cluster.watching import Scrape
-from tests.servers.apiserver import Replica
-from tests.servers.waiting import comes_true
 
 pytestmark = pytest.mark.timeout(300)
 

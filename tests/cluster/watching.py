@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
-from tests.cluster.plane import HighlyAvailable
+from laboratory.kubernetes.plane import HighlyAvailable
+from laboratory.servers.daemon import Daemon, free_port
+from laboratory.servers.waiting import comes_true
 from tests.integration.cluster.watching import Scrape
-from tests.servers.daemon import Daemon, free_port
-from tests.servers.waiting import comes_true
 
 INTERVAL = 2.0
 """Seconds between two probes of an endpoint."""

@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from laboratory.modbus.gateway import Question
 from tapwatch.errors import PollReason
-from tests.integration.dispenser.gateway import Question
 
 UNITS = (1, 2, 3, 4)
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 5.0

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from dashboards.language import Language
+from laboratory.rules.promql import metric_names
 from tapwatch.catalogue import CATALOGUE
 from tests.contract.dashboards.shipped import DASHBOARDS, Json, Place, fill_in, language, places, variables
-from tests.contract.rules.promql import metric_names
 
 PLACES = list(places())
 COUNTERS = {name for name, metric in CATALOGUE.items() if metric.type == "counter"} | {

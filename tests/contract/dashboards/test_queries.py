@@ -9,10 +9,10 @@ import yaml
 
 from dashboards import dispensers
 from demo.servers import locate
+from laboratory.rules.promql import FOREIGN_METRICS, matchers, metric_names
+from laboratory.rules.shipped import ALERTING, jobs, recorded
 from tapwatch.catalogue import CATALOGUE
 from tests.contract.dashboards.shipped import ENGLISH, Place, fill_in, places, variables
-from tests.contract.rules.promql import FOREIGN_METRICS, matchers, metric_names
-from tests.contract.rules.shipped import ALERTING, jobs, recorded
 
 QUERIES = [
     pytest.param(place, target["expr"], id=f"{place} {target['refId']}")

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.dingtalk.message import Form, Message, Reader, Style, write
 from alerting.payload import parse_notification
-from tests.notifications import alert, body
+from laboratory.notifications import alert, body
 
 
 def test_a_message_is_dingtalks_markdown() -> None:

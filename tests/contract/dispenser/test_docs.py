@@ -12,9 +12,9 @@ from exporters.dispenser.address import parse_address
 from exporters.dispenser.inventory import COLUMNS, load_inventory
 from exporters.dispenser.settings import ExporterSettings, State
 from exporters.dispenser.tls import TlsSettings
+from laboratory.rules.shipped import SCRAPE_JOBS
 from tapwatch.errors import PollReason
 from tapwatch.settings import parse_duration
-from tests.contract.rules.shipped import SCRAPE_JOBS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "dispenser-exporter.md").read_text(encoding="utf-8")
 NOT_OF_DISPENSERS = {

@@ -12,7 +12,7 @@ import dashboards
 from k8s.check import build_overlay
 from k8s.manifests import FOLDER
 from k8s.secretfiles import make_secrets
-from tests.servers.gotools import ensure
+from laboratory.programs.gotools import ensure
 
 Object = Mapping[str, Any]
 

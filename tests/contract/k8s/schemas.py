@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from tests.servers.cache import cached, digest
-from tests.servers.gomodules import CLOUDNATIVE_PG, KEDA, KUBERNETES, PROMETHEUS_OPERATOR, module_files
+from laboratory.programs.gomodules import CLOUDNATIVE_PG, KEDA, KUBERNETES, PROMETHEUS_OPERATOR, module_files
+from tapwatch.cache import cached, digest
 
 Schema = dict[str, Any]
 

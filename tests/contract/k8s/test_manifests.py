@@ -12,9 +12,9 @@ from k8s.check import build_overlay, check_k8s
 from k8s.command import command
 from k8s.manifests import FOLDER, generated_manifests, stale_manifests, write_manifests
 from k8s.secretfiles import PLACEHOLDER, check_secrets, make_secrets, secret_files
+from laboratory.programs.gotools import ensure
 from tapwatch.errors import ConfigError, TapwatchError
 from tests.contract.k8s.built import OVERLAYS, Built, copy_manifests
-from tests.servers.gotools import ensure
 
 EXAMPLE = FOLDER / "secrets.example"
 

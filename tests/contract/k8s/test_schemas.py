@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from laboratory.programs.gomodules import KUBERNETES
+from laboratory.programs.gotools import ensure
 from tests.contract.k8s.built import Built
 from tests.contract.k8s.schemas import LOCATION, crd_schemas, kubernetes_schemas
-from tests.servers.gomodules import KUBERNETES
-from tests.servers.gotools import ensure
 
 pytestmark = pytest.mark.timeout(600)  # the first time modules are fetched
 

@@ -18,8 +18,8 @@ import alerting
 from demo.servers import locate
 from exporters.dispenser.address import DeviceAddress, parse_address
 from k8s.manifests import FOLDER
+from laboratory.servers.haproxy import haproxy
 from tests.contract.k8s.built import WORKLOADS, Built, Object, containers, pod_spec
-from tests.servers.haproxy import haproxy
 
 SHIPPED = Path(alerting.__file__).parent
 _MOUNTED = "/etc/tapwatch"

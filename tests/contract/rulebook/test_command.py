@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from laboratory.rules.shipped import RULE_FILES
 from tapwatch.cli import main
-from tests.contract.rules.shipped import RULE_FILES
 
 INVALID = Path(__file__).parent / "invalid"
 WRITTEN = ["objectives.yaml", "samplings.yaml", "thresholds.yaml"]

@@ -13,7 +13,7 @@ from alerting.rulebook.quantity import DIMENSIONS, parse_quantity
 from alerting.rulebook.rulefile import thresholds_file
 from alerting.rulebook.thresholds import Scope, Thresholds, load_thresholds
 from demo.servers import locate
-from tests.contract.rules.shipped import ALERTING
+from laboratory.rules.shipped import ALERTING
 
 DOCS = ALERTING.parent / "docs" / "rules.md"
 

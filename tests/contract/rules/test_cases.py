@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from demo.servers import locate
-from tests.contract.rules.shipped import RULE_FILES, TEST_FILES, Alert, alerts, load, recorded
+from laboratory.rules.shipped import RULE_FILES, TEST_FILES, Alert, alerts, load, recorded
 
 KINDS = {"fires", "is quiet", "at the boundary", "without data"}
 RECORDED = "is recorded"

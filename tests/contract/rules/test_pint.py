@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from tests.contract.rules.shipped import ALERTING, RULE_FILES
-from tests.servers.gotools import ensure
+from laboratory.programs.gotools import ensure
+from laboratory.rules.shipped import ALERTING, RULE_FILES
 
 ROOT = ALERTING.parent
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.rules.promql import Matcher, matchers, metric_names
+from laboratory.rules.promql import Matcher, matchers, metric_names
 
 
 @pytest.mark.parametrize(

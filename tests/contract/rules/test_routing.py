@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from demo.servers import locate
+from laboratory.rules.shipped import ROUTING, Alert, alerts, load
 from tapwatch.settings import parse_duration
-from tests.contract.rules.shipped import ROUTING, Alert, alerts, load
 
 CONFIG: Mapping[str, Any] = load(ROUTING)
 

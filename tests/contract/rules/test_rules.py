@@ -9,9 +9,9 @@ from alerting.rulebook.limits import shipped_limits
 from alerting.rulebook.rulefile import CLUSTER_LIMIT, DISPENSER_LIMIT, SAMPLING
 from dashboards.provisioning import GENERATED
 from exporters.dispenser.mapfile import load_maps
+from laboratory.rules.promql import FOREIGN_METRICS, Matcher, matchers, metric_names
+from laboratory.rules.shipped import RUNBOOKS, TRANSLATIONS, Alert, alerts, jobs, recorded, rules
 from tapwatch.catalogue import CATALOGUE
-from tests.contract.rules.promql import FOREIGN_METRICS, Matcher, matchers, metric_names
-from tests.contract.rules.shipped import RUNBOOKS, TRANSLATIONS, Alert, alerts, jobs, recorded, rules
 
 ALERTS = alerts()
 EXPRESSIONS = [rule["expr"] for _, rule in rules()]

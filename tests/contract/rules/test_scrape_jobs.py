@@ -3,7 +3,7 @@
 import subprocess
 
 from demo.servers import locate
-from tests.contract.rules.shipped import RULE_FILES, SCRAPE_JOBS, jobs, load
+from laboratory.rules.shipped import RULE_FILES, SCRAPE_JOBS, jobs, load
 
 
 def test_promtool_finds_nothing_wrong_with_the_scrape_jobs() -> None:

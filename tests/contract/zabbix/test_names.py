@@ -9,8 +9,8 @@ from alerting.payload import Alert
 from alerting.zabbix.discovery import alert_key, document, row
 from alerting.zabbix.provision import account, template
 from alerting.zabbix.settings import Severities
+from laboratory.notifications import alert
 from tapwatch.catalogue import CATALOGUE
-from tests.notifications import alert
 
 
 def test_the_metrics_are_there() -> None:

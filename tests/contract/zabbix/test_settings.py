@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from alerting.zabbix.settings import load_settings
+from laboratory.processes import run_to_end
 from tapwatch.errors import ConfigError
-from tests.processes import run_to_end
 
 GOOD = """\
 api_url: https://zabbix.example/api_jsonrpc.php

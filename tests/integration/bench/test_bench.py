@@ -12,8 +12,8 @@ from bench.measure import measure
 from bench.peer import peer_settings
 from exporters.dispenser.address import parse_address
 from exporters.dispenser.mapfile import load_maps
+from laboratory.programs.gotools import ensure
 from tapwatch.errors import TapwatchError
-from tests.servers.gotools import ensure
 
 
 async def test_one_request_reads_what_takes_the_peer_one_for_each_series(tmp_path: Path) -> None:

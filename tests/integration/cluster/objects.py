@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 import exporters.cluster
-from tests.servers.apiserver import Answer
-from tests.servers.controlplane import ControlPlane
+from laboratory.kubernetes.apiserver import Answer
+from laboratory.kubernetes.controlplane import ControlPlane
 
 RBAC = Path(exporters.cluster.__file__).parent / "rbac.yaml"
 _PLACES = {

@@ -18,10 +18,10 @@ from yarl import URL
 from exporters.cluster.access import ApiAccess
 from exporters.cluster.kubeconfig import read_target
 from exporters.cluster.settings import default_plan
+from laboratory.kubernetes.kubeconfig import token_user, write_kubeconfig
 from tapwatch import __version__
 from tapwatch.errors import PollError
 from tests.integration.cluster.misbehaving import Answer, say, say_raw, server_context, serving, stay_silent
-from tests.servers.kubeconfig import token_user, write_kubeconfig
 
 AUTHORITY = trustme.CA()
 SERVER = "https://127.0.0.1:6443"

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from exporters.cluster.simulator import SimulatedControlPlane
+from laboratory.processes import Running, run_to_end, running
 from tapwatch import catalogue
 from tests.integration.cluster.watching import Scrape
-from tests.processes import Running, run_to_end, running
 
 UP = catalogue.CONTROLPLANE_ENDPOINT_UP
 

@@ -9,8 +9,8 @@ import trustme
 from exporters.cluster.credentials import Credentials
 from exporters.cluster.kubeconfig import read_target
 from exporters.cluster.settings import Timing
+from laboratory.kubernetes.kubeconfig import token_user, write_kubeconfig
 from tapwatch.errors import PollError
-from tests.servers.kubeconfig import token_user, write_kubeconfig
 
 
 async def test_whoever_waits_can_be_cancelled_at_any_moment(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ import pytest
 
 from exporters.cluster.etcd import Etcd, open_etcd
 from exporters.cluster.settings import EtcdSettings, Timing
+from laboratory.kubernetes.certificates import Authority
+from laboratory.programs.gotools import ensure
+from laboratory.servers.daemon import Daemon, free_port
 from tapwatch import catalogue
 from tapwatch.catalogue import Metric
 from tests.integration.cluster.misbehaving import say, serving
-from tests.servers.certificates import Authority
-from tests.servers.daemon import Daemon, free_port
-from tests.servers.gotools import ensure
 
 TIMING = Timing.model_construct(connect_timeout=1.0, timeout=5.0)
 

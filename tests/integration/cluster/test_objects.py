@@ -16,12 +16,12 @@ from exporters.cluster.rights import Right
 from exporters.cluster.settings import Watching as WatchingSettings
 from exporters.cluster.view import View, wanted_rights
 from exporters.cluster.watch import own_name
+from laboratory.kubernetes.apiserver import Replica
+from laboratory.kubernetes.controlplane import ControlPlane
+from laboratory.programs.gotools import ensure
 from tapwatch import catalogue
 from tests.integration.cluster.objects import ask, change, create, delete, grant_our_rights
 from tests.integration.cluster.watching import Scrape, Watching, watching
-from tests.servers.apiserver import Replica
-from tests.servers.controlplane import ControlPlane
-from tests.servers.gotools import ensure
 
 pytestmark = pytest.mark.timeout(300)
 

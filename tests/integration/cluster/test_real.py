@@ -11,11 +11,11 @@ import yaml
 
 from exporters.cluster.health import parse_checks
 from exporters.cluster.simulator.server import CHECKS
+from laboratory.kubernetes.controlplane import ControlPlane
+from laboratory.kubernetes.kubeconfig import token_user, write_kubeconfig
 from tapwatch import catalogue
 from tests.integration.cluster.objects import create, grant_our_rights
 from tests.integration.cluster.watching import Scrape, Watching, watching
-from tests.servers.controlplane import ControlPlane
-from tests.servers.kubeconfig import token_user, write_kubeconfig
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -14,12 +14,12 @@ from prometheus_client import CollectorRegistry
 from exporters.cluster.settings import Timing, Watching, default_plan
 from exporters.cluster.simulator import SimulatedControlPlane
 from exporters.cluster.watch import Watch
+from laboratory.kubernetes.kubeconfig import token_user, write_kubeconfig
 from tapwatch import catalogue, log
 from tapwatch.errors import ConfigError
 from tapwatch.instruments import counter
 from tapwatch.log import LogFormat
 from tests.integration.cluster.watching import Scrape, watching
-from tests.servers.kubeconfig import token_user, write_kubeconfig
 
 INTERVAL = 0.4
 TIMING = "{interval: 400ms, connect_timeout: 2s, timeout: 30s, refresh: 1s}"

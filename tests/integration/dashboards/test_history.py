@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from laboratory.history.build import UNTIL, blocks
+from laboratory.history.prometheus import Prometheus, prometheus
 from tests.contract.dashboards.shipped import ENGLISH, Json, Place, fill_in, places, variables
-from tests.integration.dashboards.history.build import UNTIL, blocks
-from tests.integration.dashboards.history.prometheus import Prometheus, prometheus
 
 pytestmark = pytest.mark.timeout(1800)  # the first run makes the history, some minutes on a small machine
 

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from dashboards.report.command import command
 from dashboards.report.record import COLUMNS
-from tests.integration.dashboards.history.build import blocks
-from tests.integration.dashboards.history.campus import STORIES
-from tests.integration.dashboards.history.prometheus import Prometheus, prometheus
+from laboratory.history.build import blocks
+from laboratory.history.campus import STORIES
+from laboratory.history.prometheus import Prometheus, prometheus
 
 pytestmark = pytest.mark.timeout(1800)  # the first run makes the history, some minutes on a small machine
 

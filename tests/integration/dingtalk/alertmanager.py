@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 import yaml
 
+from laboratory.servers.alertmanager import ALONE, running_alertmanager
 from tapwatch.web import free_port
-from tests.servers.alertmanager import ALONE, running_alertmanager
 
 PATIENCE_SECONDS = 30
 QUICK = {"group_wait": "0s", "group_interval": "1s"}

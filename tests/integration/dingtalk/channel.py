@@ -17,7 +17,7 @@ from alerting.dingtalk.settings import load_settings
 from alerting.dingtalk.standin.cloud import Received
 from alerting.dingtalk.standin.faults import Fault, Kind
 from alerting.dingtalk.standin.server import StandIn
-from tests.processes import serving
+from laboratory.processes import serving
 
 TOKEN = "t0ken-" + "a" * 40
 SECRET = "SEC" + "b" * 40

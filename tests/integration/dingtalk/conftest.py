@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.postgresql import PostgreSQL
+from laboratory.servers.postgresql import PostgreSQL
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from alerting.dingtalk.clocks import Clocks
+from laboratory.notifications import alert, body
 from tapwatch.web import free_port
 from tests.integration.dingtalk.alertmanager import alertmanager, raise_alert
 from tests.integration.dingtalk.channel import Channel, ledger, running_channel, until
-from tests.notifications import alert, body
 
 DEEDS = "SELECT kind, person FROM deed"
 

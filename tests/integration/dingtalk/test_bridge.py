@@ -16,9 +16,9 @@ from alerting.dingtalk.errcode import MEANINGS
 from alerting.dingtalk.ledger import SAME_NEWS_SECONDS
 from alerting.dingtalk.outlet import BAN_SECONDS
 from alerting.dingtalk.standin.cloud import LARGEST_BODY
+from laboratory.notifications import alert, body, payload
 from tapwatch.errors import DeliveryReason
 from tests.integration.dingtalk.channel import SECRET, Channel, running_channel, write_settings
-from tests.notifications import alert, body, payload
 
 LONG = {"description": "漏" * 300}
 

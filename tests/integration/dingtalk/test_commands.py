@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from laboratory.notifications import alert, body
+from laboratory.processes import run_to_end
 from tests.integration.dingtalk.channel import running_channel, until, write_settings
-from tests.notifications import alert, body
-from tests.processes import run_to_end
 
 URL = "https://oapi.dingtalk.com/robot/send"
 PEOPLE = """

@@ -14,9 +14,9 @@ from alerting.dingtalk.errcode import MEANINGS
 from alerting.dingtalk.outlet import BAN_SECONDS
 from alerting.dingtalk.sender import MENDING_SECONDS
 from alerting.dingtalk.standin.cloud import LARGEST_BODY
+from laboratory.notifications import alert, body
 from tapwatch.errors import DeliveryReason
 from tests.integration.dingtalk.channel import ledger, running_channel, until
-from tests.notifications import alert, body
 
 ROBOT = "SELECT blocked_reason, blocked_until FROM robot WHERE name = 'ops'"
 NOTIFICATIONS = "SELECT state, reason FROM notification ORDER BY id"

@@ -12,10 +12,10 @@ import pytest
 from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.ledger import SAME_NEWS_SECONDS
 from alerting.dingtalk.outlet import WITHOUT_STORE
+from laboratory.notifications import alert, body
+from laboratory.processes import running
+from laboratory.servers.postgresql import PostgreSQL
 from tests.integration.dingtalk.channel import Channel, ledger, replica, running_channel, until, write_settings
-from tests.notifications import alert, body
-from tests.processes import running
-from tests.servers.postgresql import PostgreSQL
 
 STATES = "SELECT state, count(*) FROM notification GROUP BY state ORDER BY state"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from alerting.dingtalk.clocks import Clocks
+from laboratory.notifications import alert, body
 from tests.integration.dingtalk.channel import Channel, ledger, replica, running_channel, until
-from tests.notifications import alert, body
 
 MOBILE, USER = "13800000000", "manager4220"
 PEOPLE = f"""

@@ -13,9 +13,9 @@ import yaml
 
 from demo.child import Child
 from demo.servers import locate
+from laboratory.notifications import alert, body
 from tapwatch.web import free_port
 from tests.integration.dingtalk.channel import Channel, running_channel, until
-from tests.notifications import alert, body
 
 PICTURE = re.compile(r"!\[\]\(https://tapwatch\.example(/picture/[0-9a-f]{32}\.png)\)")
 

@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 
 from alerting.dingtalk.alertmanager import silence
+from laboratory.notifications import alert, body
 from tapwatch.web import free_port
 from tests.integration.dingtalk.alertmanager import QUICK, alertmanager, raise_alert, receiver
 from tests.integration.dingtalk.channel import Channel, ledger, replica, running_channel, until
-from tests.notifications import alert, body
 
 WATCHDOG = {"watchdogs": {"main": {"within": "3s", "tell": ["ops"]}}}
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from laboratory.notifications import alert, body
+from laboratory.processes import run_to_end
 from tests.integration.dingtalk.channel import SECRET, TOKEN, ledger, running_channel, until
-from tests.notifications import alert, body
-from tests.processes import run_to_end
 
 MOBILE = "13800000000"
 STATES = "SELECT state, count(*) FROM notification GROUP BY state"

@@ -13,11 +13,11 @@ from alerting.dingtalk.errcode import MEANINGS
 from alerting.dingtalk.robot import Robot
 from alerting.dingtalk.settings import load_settings
 from alerting.dingtalk.standin.faults import Kind
+from laboratory.notifications import alert, body
+from laboratory.processes import running
 from tapwatch.errors import DeliveryError, DeliveryReason
 from tapwatch.web import free_port
 from tests.integration.dingtalk.channel import SECRET, TOKEN, running_channel, write_settings
-from tests.notifications import alert, body
-from tests.processes import running
 
 MOBILE = "13800000000"
 ECHO = f"token {TOKEN} secret {SECRET} owner {MOBILE}, +86{MOBILE}."

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from alerting.dingtalk.standin.faults import Kind
+from laboratory.processes import Running, run_to_end, running
 from tests.integration.dingtalk.channel import TOKEN, write_settings
-from tests.processes import Running, run_to_end, running
 
 UNSIGNED = {"secret_file": None}
 SEND = f"/robot/send?access_token={TOKEN}"

@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 from alerting.dingtalk.clocks import Clocks
+from laboratory.notifications import alert, body
 from tests.integration.dingtalk.channel import ledger, replica, running_channel, until
-from tests.notifications import alert, body
 
 COUNTS = "SELECT (SELECT count(*) FROM notification), (SELECT count(*) FROM message), (SELECT count(*) FROM incident)"
 

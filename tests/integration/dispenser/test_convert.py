@@ -17,9 +17,9 @@ from pymodbus.simulator import SimData, SimDevice
 from bench.process import running_process
 from exporters.dispenser.convert import convert
 from exporters.dispenser.modbusyml import DataType, Endianness, read_peer_settings
+from laboratory.processes import running
+from laboratory.programs.gotools import ensure
 from tapwatch.web import free_port
-from tests.processes import running
-from tests.servers.gotools import ensure
 
 WORDS = [0x3F9D, 0xC1B6, 0x40A2, 0x4123]
 """A finite float of either width in each of the four orders."""

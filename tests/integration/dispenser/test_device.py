@@ -13,10 +13,10 @@ from exporters.dispenser.device import Device, now
 from exporters.dispenser.module import Module
 from exporters.dispenser.probe import Probe
 from exporters.dispenser.registermap import Place, Refresh, RegisterMap, Traits, Value
+from laboratory.modbus.gateway import Behaviour, Gateway, Question, serving
+from laboratory.modbus.kept_line import line_to
 from tapwatch.catalogue import DISPENSER_ERROR_CODE
 from tapwatch.errors import PollError, PollReason
-from tests.integration.dispenser.gateway import Behaviour, Gateway, Question, serving
-from tests.integration.dispenser.kept_line import line_to
 
 
 def value_at(number: int, refresh: Refresh = "always", exponent: int | None = None) -> Value:

@@ -8,8 +8,8 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.dispenser.mapfile import load_maps
-from tests.integration.dispenser.gateway import Gateway, Question, serving
-from tests.processes import run_to_end, running
+from laboratory.modbus.gateway import Gateway, Question, serving
+from laboratory.processes import run_to_end, running
 
 
 def registers_of_the_default_map() -> list[int]:

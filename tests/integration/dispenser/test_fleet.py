@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporters.dispenser.simulator.campus import Campus
 from exporters.dispenser.simulator.faults import Fault
 from exporters.dispenser.simulator.layout import Layout
-from tests.processes import Running, run_to_end, running
+from laboratory.processes import Running, run_to_end, running
 
 MIXED = Layout(dispensers=16, units_per_gateway=4, rtu_share=0.34, tls_share=0.33, serial_lines=1, speed=0)
 

@@ -13,9 +13,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.dispenser.exporter import Exporter
-from tapwatch.errors import PollReason
-from tests.processes import serving
-from tests.servers.hostile import (
+from laboratory.modbus.hostile import (
     TRICKS,
     UNDETECTABLE,
     Behaviour,
@@ -25,6 +23,8 @@ from tests.servers.hostile import (
     hostile_server,
     mutated,
 )
+from laboratory.processes import serving
+from tapwatch.errors import PollReason
 
 FRAMINGS: tuple[Framing, ...] = ("tcp", "rtu+tcp")
 READING_FUNCTIONS = {1, 2, 3, 4}

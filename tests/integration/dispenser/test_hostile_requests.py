@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from exporters.dispenser.exporter import Exporter
-from tests.integration.dispenser.gateway import Gateway, Question, serving
-from tests.processes import serving as serving_exporter
+from laboratory.modbus.gateway import Gateway, Question, serving
+from laboratory.processes import serving as serving_exporter
 
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 

@@ -12,10 +12,10 @@ import trustme
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.dispenser.address import Gateway, Transport
-from tests.integration.dispenser.plant import Registers, Series, series, the_map, the_registers, the_samples
-from tests.integration.dispenser.pymodbus_server import pymodbus_server
-from tests.processes import Running, run_to_end, running
-from tests.servers.libmodbus import LibmodbusServer, libmodbus_on_a_line, libmodbus_server
+from laboratory.modbus.libmodbus import LibmodbusServer, libmodbus_on_a_line, libmodbus_server
+from laboratory.modbus.plant import Registers, Series, series, the_map, the_registers, the_samples
+from laboratory.modbus.pymodbus_server import pymodbus_server
+from laboratory.processes import Running, run_to_end, running
 
 UNITS: Mapping[int, Registers] = {unit: the_registers(unit) for unit in (1, 2)}
 

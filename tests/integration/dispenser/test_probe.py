@@ -17,9 +17,9 @@ from exporters.dispenser.line import Line, LineMetrics
 from exporters.dispenser.module import Module
 from exporters.dispenser.probe import Probe
 from exporters.dispenser.registermap import Identity, Place, RegisterMap, Traits, Value
+from laboratory.modbus.gateway import Gateway, Question, serving
 from tapwatch.catalogue import DISPENSER_AMBIENT_TEMPERATURE, DISPENSER_ERROR_CODE
 from tapwatch.errors import PollReason
-from tests.integration.dispenser.gateway import Gateway, Question, serving
 
 
 def a_module(*, identity: int | None = None) -> Module:

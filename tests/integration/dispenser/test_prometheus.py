@@ -14,10 +14,10 @@ import yaml
 from demo.servers import locate
 from exporters.dispenser.simulator.campus import Campus, SimulatedDispenser
 from exporters.dispenser.simulator.layout import Layout
+from laboratory.processes import running
+from laboratory.rules.shipped import SCRAPE_JOBS
+from laboratory.servers.daemon import Daemon
 from tapwatch.web import free_port
-from tests.contract.rules.shipped import SCRAPE_JOBS
-from tests.processes import running
-from tests.servers.daemon import Daemon
 
 DISPENSERS = 12
 CAMPUS = Layout(dispensers=DISPENSERS, units_per_gateway=4, rtu_share=0.34, serial_lines=1, speed=0)

@@ -11,10 +11,10 @@ from exporters.dispenser.exporter import Exporter
 from exporters.dispenser.fleet import Fleet
 from exporters.dispenser.line import LineMetrics
 from exporters.dispenser.settings import State
-from tests.integration.dispenser.plant import Registers
-from tests.integration.dispenser.pymodbus_server import pymodbus_server
-from tests.processes import serving
-from tests.servers.certificates import Authority
+from laboratory.kubernetes.certificates import Authority
+from laboratory.modbus.plant import Registers
+from laboratory.modbus.pymodbus_server import pymodbus_server
+from laboratory.processes import serving
 
 
 def write_map(folder: Path, description: str) -> None:

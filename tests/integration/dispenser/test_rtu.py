@@ -11,10 +11,10 @@ from exporters.dispenser.framing import Question, RtuFraming
 from exporters.dispenser.line import Line, Terms, Turn
 from exporters.dispenser.module import Module
 from exporters.dispenser.registermap import Place, RegisterMap, Traits, Value
+from laboratory.modbus.kept_line import line_to
+from laboratory.modbus.rtu import Actions, Asked, serving_rtu
 from tapwatch.catalogue import DISPENSER_ERROR_CODE
 from tapwatch.errors import PollError, PollReason
-from tests.integration.dispenser.kept_line import line_to
-from tests.integration.dispenser.rtu import Actions, Asked, serving_rtu
 
 
 def module_at(*starts: int, size: int = 4) -> Module:

@@ -17,12 +17,12 @@ from exporters.dispenser.module import Module
 from exporters.dispenser.probe import Probe
 from exporters.dispenser.registermap import Place, RegisterMap, Value
 from exporters.dispenser.tls import TlsSettings, client_context
+from laboratory.kubernetes.certificates import Authority
+from laboratory.modbus.libmodbus_terminals import joined_terminals
+from laboratory.modbus.plant import Registers
+from laboratory.modbus.pymodbus_server import pymodbus_server
 from tapwatch.catalogue import DISPENSER_ERROR_CODE
 from tapwatch.errors import PollReason
-from tests.integration.dispenser.plant import Registers
-from tests.integration.dispenser.pymodbus_server import pymodbus_server
-from tests.servers.certificates import Authority
-from tests.servers.libmodbus_terminals import joined_terminals
 
 MODULE = Module(
     RegisterMap("one", "", "ABCD", None, (Value(Place("input", 0), "u16", "ABCD", DISPENSER_ERROR_CODE, {}),))

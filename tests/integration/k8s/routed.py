@@ -16,9 +16,9 @@ import yaml
 from exporters.dispenser.simulator.campus import Campus
 from exporters.dispenser.simulator.layout import Layout
 from k8s.manifests import FOLDER
+from laboratory.servers.daemon import Daemon, free_port
+from laboratory.servers.haproxy import haproxy
 from tests.integration.k8s.dns import NameServer, name_server
-from tests.servers.daemon import Daemon, free_port
-from tests.servers.haproxy import haproxy
 
 SETTINGS = FOLDER / "base" / "router" / "haproxy.cfg"
 NAME = "dispenser-exporter-replicas.tapwatch.svc.cluster.local"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from laboratory.kubernetes.controlplane import ControlPlane
+from laboratory.programs.gotools import ensure
 from tests.contract.k8s.built import OVERLAYS, WORKLOADS, Built, Object, build, copy_manifests
 from tests.contract.k8s.schemas import crd_files
-from tests.servers.controlplane import ControlPlane
-from tests.servers.gotools import ensure
 
 GKE_KNOWS_NO_OTHER_WAY = (
     "Warning: annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead"

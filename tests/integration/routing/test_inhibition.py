@@ -8,9 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from laboratory.rules.shipped import ROUTING, alerts
+from laboratory.servers.alertmanager import running_alertmanager
 from tapwatch.web import free_port
-from tests.contract.rules.shipped import ROUTING, alerts
-from tests.servers.alertmanager import running_alertmanager
 
 Labels = Mapping[str, str]
 RULE_LABELS = {alert.name: alert.labels for alert in alerts()}

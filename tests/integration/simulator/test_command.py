@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from exporters.dispenser.inventory import load_inventory
 from exporters.dispenser.simulator.command import command
 from exporters.dispenser.simulator.faults import Fault
+from laboratory.processes import run_to_end, running
 from tapwatch.web import free_port
-from tests.processes import run_to_end, running
 
 
 async def said(*arguments: str) -> tuple[int, str, str]:

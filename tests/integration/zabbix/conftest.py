@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.zabbix.stage import Stage
-from tests.servers.zabbix import ZABBIX_6_0, ZABBIX_7_0, Release
+from laboratory.servers.zabbix import ZABBIX_6_0, ZABBIX_7_0, Release
+from laboratory.servers.zabbixstage import Stage
 
 _LOG_LINES = 25
 

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.integration.zabbix.stage import Stage, until, until_async
+from laboratory.servers.zabbixstage import Stage, until, until_async
 from tests.integration.zabbix.test_back import ask, both_ways
 
 pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long

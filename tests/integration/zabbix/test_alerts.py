@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.zabbix.stage import Stage, alertmanager, until
-from tests.notifications import alert, body
+from laboratory.notifications import alert, body
+from laboratory.servers.zabbixstage import Stage, alertmanager, until
 
 pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
 

@@ -7,12 +7,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from laboratory.notifications import alert, body
+from laboratory.processes import Running
+from laboratory.servers.confined import SESSION
+from laboratory.servers.zabbix import AGENT_HOST
+from laboratory.servers.zabbixstage import Stage, alertmanager, sample, until, until_async
 from tapwatch.web import free_port
-from tests.integration.zabbix.stage import Stage, alertmanager, sample, until, until_async
-from tests.notifications import alert, body
-from tests.processes import Running
-from tests.servers.confined import SESSION
-from tests.servers.zabbix import AGENT_HOST
 
 pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.zabbix.stage import Stage, sample, until, until_async
-from tests.notifications import alert, body
-from tests.processes import Running
-from tests.servers.confined import SESSION
-from tests.servers.zabbix import new_port
+from laboratory.notifications import alert, body
+from laboratory.processes import Running
+from laboratory.servers.confined import SESSION
+from laboratory.servers.zabbix import new_port
+from laboratory.servers.zabbixstage import Stage, sample, until, until_async
 
 pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
 

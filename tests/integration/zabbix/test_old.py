@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.integration.zabbix.stage import Stage, until, until_async
+from laboratory.notifications import alert, body
+from laboratory.processes import running
+from laboratory.servers.zabbixstage import Stage, until, until_async
 from tests.integration.zabbix.test_acknowledge import ACKNOWLEDGE, MESSAGE, Story, person
 from tests.integration.zabbix.test_back import Machine, both_ways, firing
-from tests.notifications import alert, body
-from tests.processes import running
 
 pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
 

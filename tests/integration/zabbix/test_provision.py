@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.zabbix.stage import DISPENSERS, Stage
-from tests.servers.zabbix import ZABBIX_7_0
+from laboratory.servers.zabbix import ZABBIX_7_0
+from laboratory.servers.zabbixstage import DISPENSERS, Stage
 
 pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
 

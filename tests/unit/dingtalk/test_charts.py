@@ -4,7 +4,7 @@ from alerting.dingtalk.chart import Picture, draw, prepare
 from alerting.dingtalk.charts import MOST_LINES, concerned, values_now
 from alerting.dingtalk.prometheus import Line
 from alerting.payload import Alert
-from tests.notifications import alert
+from laboratory.notifications import alert
 
 EXPRESSION = "up"
 URL = "http://prometheus/graph?g0.expr=up"

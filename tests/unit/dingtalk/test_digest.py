@@ -10,7 +10,7 @@ from alerting.dingtalk.digest import Digest, write_digest
 from alerting.dingtalk.message import ANY_ID, Form, Reader, Style
 from alerting.dingtalk.settings import Language
 from alerting.payload import Notification
-from tests.notifications import alert, payload
+from laboratory.notifications import alert, payload
 
 ENGLISH = Reader("en", ZoneInfo("UTC"), ("Tapwatch",))
 

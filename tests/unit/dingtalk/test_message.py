@@ -24,7 +24,7 @@ from alerting.dingtalk.message import (
 )
 from alerting.dingtalk.settings import Language
 from alerting.payload import parse_notification
-from tests.notifications import alert, body
+from laboratory.notifications import alert, body
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 WORDS = Path(alerting.dingtalk.message.__file__).parent / "templates" / "words"

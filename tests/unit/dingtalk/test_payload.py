@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.payload import parse_notification
-from tests.notifications import alert, body, payload
+from laboratory.notifications import alert, body, payload
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from alerting.dingtalk.plan import Batch, Pause, plan
 from alerting.dingtalk.settings import RateLimit
 from alerting.dingtalk.store.line import Allowance, Waiting
 from alerting.payload import Notification
-from tests.notifications import alert, payload
+from laboratory.notifications import alert, payload
 
 NOW = 1_000_000.0
 LIMIT = RateLimit.model_construct(messages=20, per=60.0, mute=600.0)

@@ -2,7 +2,7 @@
 
 from alerting.dingtalk.reconcile import Sightings
 from alerting.payload import Alert
-from tests.notifications import alert
+from laboratory.notifications import alert
 
 FIRED = 1_795_257_060.0  # 2026-11-21T10:31:00Z
 ONE = Alert.model_validate(alert())

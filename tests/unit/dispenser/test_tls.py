@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from pydantic import ValidationError
 
 from exporters.dispenser.tls import TlsSettings, client_context
+from laboratory.kubernetes.certificates import Authority, write_secret
 from tapwatch.errors import ConfigError
-from tests.servers.certificates import Authority, write_secret
 
 AUTHORITY = Authority.create("campus")
 PLACE = "settings.yaml: tls"

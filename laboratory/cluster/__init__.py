@@ -1,0 +1,1 @@
+"""A whole Kubernetes cluster on this machine: masters, workers, operators, and Tapwatch on it."""

@@ -1,0 +1,1 @@
+"""Images that the cluster runs, and containers started from an image."""

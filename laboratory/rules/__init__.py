@@ -1,0 +1,1 @@
+"""The shipped rules, routes and scrape jobs as data, and what a PromQL expression names."""
