@@ -7,7 +7,7 @@ export VENV
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo demo-check test coverage test-quick check format bench lock docs dashboards images clean cluster cluster-down experiments
+.PHONY: help install dev demo demo-check test test-all coverage equipment check format bench lock docs dashboards images clean clean-cache cluster cluster-down experiments
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,21 +25,20 @@ demo: install ## Run the whole pipeline on this machine; Ctrl-C stops it
 demo-check: install ## Run the pipeline, break things, and see that every message arrives
 	@$(BIN)/tapwatch demo --check
 
-test: dev ## Run every test (PYTEST_ARGS="-k leak" picks some)
-	@$(BIN)/python -m laboratory.programs.gotools >/dev/null
-	@[ $$(id -u) != 0 ] || $(BIN)/python -m laboratory.servers.zabbix 7.0 6.0 >/dev/null
-	@[ $$(id -u) != 0 ] || $(BIN)/python -m laboratory.images tapwatch >/dev/null
+test: dev ## Run the tests that need neither root nor a compiler (PYTEST_ARGS="-k leak" picks some)
 	@$(BIN)/pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
-coverage: dev ## Run every test, and show which lines none of them reaches
-	@$(BIN)/python -m laboratory.programs.gotools >/dev/null
-	@[ $$(id -u) != 0 ] || $(BIN)/python -m laboratory.servers.zabbix 7.0 6.0 >/dev/null
-	@[ $$(id -u) != 0 ] || $(BIN)/python -m laboratory.images tapwatch >/dev/null
-	@$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
+test-all: dev equipment ## Run every test, as root, and break a cluster in a few ways
+	@$(BIN)/pytest --everything -n $(TEST_PROCESSES) $(PYTEST_ARGS)
+	@$(BIN)/python -m laboratory.experiments --short --slack 3
 
-test-quick: dev ## Run the tests that need no other servers
-	@$(BIN)/python -m laboratory.programs.gotools pint kubectl kubeconform >/dev/null
-	@$(BIN)/pytest -q tests/unit tests/contract
+coverage: dev equipment ## Run every test, and show which lines none of them reaches
+	@$(BIN)/pytest --everything --cov --cov-report=term $(PYTEST_ARGS)
+
+equipment: dev ## Make beforehand, as root, what takes minutes and tests have no time for: compiled programs, Zabbix, images
+	@$(BIN)/python -m laboratory.programs.gotools >/dev/null
+	@$(BIN)/python -m laboratory.servers.zabbix 7.0 6.0 >/dev/null
+	@$(BIN)/python -m laboratory.images tapwatch >/dev/null
 
 check: dev ## Format, lint, types, layers, generated files
 	@$(BIN)/ruff format --check .
@@ -90,6 +89,9 @@ lock: ## Lock the newest allowed dependencies with hashes (needs uv)
 		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 			--no-emit-index-url --no-emit-find-links requirements/$$kind.in -o requirements/$$kind.txt || exit 1; \
 	done
+
+clean-cache: ## Remove what these targets fetched and made in ~/.cache/tapwatch
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/tapwatch"
 
 clean: ## Remove what these targets made in this folder
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

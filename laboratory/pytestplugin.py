@@ -6,12 +6,15 @@ import os
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import PurePosixPath
+from typing import Final
 
 import pytest
 import structlog
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from laboratory.kubernetes.plane import HighlyAvailable
+from laboratory.programs.compiling import VARIABLE
 
 _ONE_AFTER_THE_OTHER = [
     PurePosixPath(folder)
@@ -20,9 +23,68 @@ _ONE_AFTER_THE_OTHER = [
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
-def pytest_configure() -> None:
-    """A shell's background job ignores Ctrl-C, and so would the processes that tests interrupt."""
+_MARKERS: Final = {
+    "compiled": "needs a program that is compiled: Kubernetes, kubeconform, pint, libmodbus",
+    "root": "needs root: namespaces, Zabbix, images, roots of other Debian releases",
+}
+_EVERYTHING: Final = "--everything"
+_LEFT_OUT: Final = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that `make test-all` uses."""
+    parser.addoption(
+        _EVERYTHING, action="store_true", help=f"run the tests that are marked {' or '.join(_MARKERS)} as well"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers; forbid compiling where it is not asked for.
+
+    A shell's background job ignores Ctrl-C, and so would the processes that tests interrupt.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name, meaning in _MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+    if not config.getoption(_EVERYTHING):
+        os.environ[VARIABLE] = "never"
+    elif IN_CI and os.geteuid() != 0:
+        raise pytest.UsageError("in CI nothing may be left out: run it as root")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this run has no means for, and remember how much that was."""
+    missing = set() if config.getoption(_EVERYTHING) else set(_MARKERS)
+    if os.geteuid() != 0:
+        missing.add("root")
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in missing)]
+    items[:] = [item for item in items if item not in set(left_out)]
+    config.hook.pytest_deselected(items=left_out)
+    config.stash[_LEFT_OUT] = len(left_out)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that reports, when this is another one, how many tests were left out."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["left_out"] = session.config.stash.get(_LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController, error: object) -> None:
+    """Hear it: every process collects all tests, so they say the same."""
+    del error
+    node.config.stash[_LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say in one line what was left out, and how to run it."""
+    count = config.stash.get(_LEFT_OUT, 0)
+    if count:
+        how = "sudo make test-all" if os.geteuid() != 0 else "make test-all"
+        what = "root" if config.getoption(_EVERYTHING) else "compiled programs or root"
+        terminalreporter.line(f"{count} tests need {what} and were left out: {how}, or pytest {_EVERYTHING} as root")
 
 
 class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types

@@ -17,6 +17,8 @@ from laboratory.programs.nodeprograms import busybox
 from laboratory.servers.waiting import comes_true
 from tapwatch.errors import TapwatchError
 
+pytestmark = [pytest.mark.compiled, pytest.mark.root]
+
 KEEPS = """
 import signal, sys
 from pathlib import Path

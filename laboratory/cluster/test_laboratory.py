@@ -24,7 +24,7 @@ from laboratory.programs.nodeprograms import busybox
 from laboratory.servers.waiting import comes_true
 from tapwatch.errors import TapwatchError
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.compiled, pytest.mark.root]
 
 WEB = "docker.io/library/tapwatch-tests-web:1"
 NODE_PORT = 30080

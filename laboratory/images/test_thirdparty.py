@@ -11,6 +11,8 @@ from laboratory.images.thirdparty import HAPROXY, IMAGES, POSTGRESQL, ProgramIma
 from laboratory.programs.gotools import TOOLS
 from tapwatch.errors import TapwatchError
 
+pytestmark = [pytest.mark.compiled, pytest.mark.root]
+
 IMAGE = ProgramImage(
     "example.org/modbus_exporter:0.4.1",
     "modbus_exporter",  # which is built for other tests already

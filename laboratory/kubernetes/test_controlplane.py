@@ -8,7 +8,7 @@ from laboratory.kubernetes.controlplane import ControlPlane
 from laboratory.kubernetes.kubectl import kubectl
 from laboratory.servers.daemon import can_have_host_names
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.compiled]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from laboratory.kubernetes.extension import GROUP, GUARDED, VERSION, Extension, 
 from laboratory.kubernetes.plane import HighlyAvailable
 from laboratory.servers.waiting import comes_true
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.compiled, pytest.mark.root]
 
 CONFIG_MAPS = f"/api/v1/namespaces/{GUARDED}/configmaps"
 

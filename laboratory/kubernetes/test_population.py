@@ -12,7 +12,7 @@ from laboratory.kubernetes.population import Population, populated
 from laboratory.servers.daemon import Daemon
 from laboratory.servers.waiting import comes_true
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.compiled, pytest.mark.root]
 
 SMALL = Population("accepted", nodes=20, deployments=4, replicas=10, namespaces=2)
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"

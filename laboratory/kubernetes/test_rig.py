@@ -20,7 +20,7 @@ from laboratory.kubernetes.kubectl import kubectl
 from laboratory.kubernetes.plane import HighlyAvailable
 from laboratory.servers.waiting import comes_true
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.compiled, pytest.mark.root]
 
 SLICE = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
 

@@ -13,6 +13,7 @@ from typing import Literal
 from demo import debian
 from exporters.dispenser.address import Gateway, SerialSettings
 from laboratory.modbus.libmodbus_terminals import joined_terminals
+from laboratory.programs.compiling import require_compiling
 from tapwatch.cache import cache_folder, cached, digest, tell
 from tapwatch.errors import TapwatchError
 
@@ -47,6 +48,7 @@ class LibmodbusServer:
 
 def ensure() -> Path:
     """The program, built when the cache does not have it. Raises TapwatchError with what is missing."""
+    require_compiling("libmodbus' server")
     key = digest([SOURCE.read_bytes(), " ".join(_FLAGS).encode(), sysconfig.get_platform().encode()])
     return cached("libmodbus", key, _build) / "libmodbus-server"
 

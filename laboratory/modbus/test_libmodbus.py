@@ -13,6 +13,8 @@ from exporters.dispenser.simulator.registers import Registers as MapRegisters
 from laboratory.modbus.libmodbus import Framing, LibmodbusServer, Registers, libmodbus_on_a_line, libmodbus_server
 from tapwatch.errors import TapwatchError
 
+pytestmark = pytest.mark.compiled
+
 HELD: Registers = {
     1: {"i0": [0x5744, 1, 950, None, 7], "h100": struct.unpack(">2H", struct.pack(">f", 36.5)), "c3": [1, 0, 1]},
     17: {"i0": [65535], "d0": [0, 1]},

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from laboratory.programs import gotoolchain
+from laboratory.programs.compiling import require_compiling
 from tapwatch.errors import TapwatchError
 
 _ANY_GO = (1, 21, 0)
@@ -48,11 +49,12 @@ KEDA = GoModule("github.com/kedacore/keda/v2", "v2.20.0", "h1:nPKQL9iKsPpoyq7Bft
 
 def module_files(module: GoModule) -> Path:
     """The folder with the module's files. Raises TapwatchError when they cannot be had, or are others."""
+    require_compiling(module.path)
     go = gotoolchain.locate(_ANY_GO)
     command: list[str | Path] = [go, "mod", "download", "-json", f"{module.path}@{module.version}"]
     answer = subprocess.run(
         command,
-        env=gotoolchain.environment(GOFLAGS="-mod=mod", GOWORK="off"),
+        env=gotoolchain.environment(GOFLAGS=f"-mod=mod {gotoolchain.REMOVABLE}", GOWORK="off"),
         capture_output=True,
         text=True,
         check=False,

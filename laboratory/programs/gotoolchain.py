@@ -9,10 +9,13 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from tapwatch.cache import cached, digest, tell
+from tapwatch.cache import cache_folder, cached, digest, tell
 from tapwatch.errors import TapwatchError
 
 LOCK = Path(__file__).parents[2] / "requirements" / "go.txt"
+
+REMOVABLE = "-modcacherw"
+"""Go's flag for modules that `rm -r` can remove."""
 
 Version = tuple[int, int, int]
 
@@ -37,10 +40,15 @@ def locate(oldest: Version) -> Path:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment for a `go`: ours, without what would make it another Go or build for another platform."""
+    """Return the environment for a `go`: ours, without what would make it another Go or build for another platform.
+
+    All that Go keeps stands in the cache folder, where removing that folder removes it.
+    """
     misleading = {"GOROOT", "GOOS", "GOARCH"}
     kept = {name: value for name, value in os.environ.items() if name not in misleading}
-    return {**kept, "GOTOOLCHAIN": "local", **more}
+    go = cache_folder() / "go"
+    places = {"GOCACHE": str(go / "build"), "GOMODCACHE": str(go / "modules"), "GOPATH": str(go)}
+    return {**kept, "GOTOOLCHAIN": "local", **places, **more}
 
 
 def version_of(go: Path) -> Version:

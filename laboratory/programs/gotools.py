@@ -21,6 +21,7 @@ from types import MappingProxyType
 import click
 
 from laboratory.programs import gotoolchain
+from laboratory.programs.compiling import require_compiling
 from tapwatch.cache import cached, digest, tell
 from tapwatch.errors import TapwatchError
 from tapwatch.leash import LEASH
@@ -49,7 +50,7 @@ CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")
 """What gives pods their networks, by the Container Network Interface."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tool:
     """One program and what its go.mod does not say."""
 
@@ -68,6 +69,10 @@ class Tool:
     """The last part of its package's path, where that is not its name."""
     generated: Mapping[str, str] = field(default_factory=dict)
     """Files that its release process writes and its module lacks: paths and texts."""
+    version_command: tuple[str, ...] = ()
+    """What makes one on PATH tell its version; without it only a program built here is used."""
+    oldest_on_path: tuple[int, int] = (0, 0)
+    """The first version on PATH that does what the tests ask of it."""
 
     @property
     def module(self) -> Path:
@@ -128,9 +133,19 @@ _CONTAINERD_VERSION = MappingProxyType(
 )
 
 
-def _kubernetes_tool(name: str, usual_seconds: int) -> Tool:
-    """The seconds of all but the first, kube-apiserver, are those after it."""
-    return Tool(name, usual_seconds, _KUBERNETES_VERSION, shared_module="kubernetes")
+def _kubernetes_tool(name: str, usual_seconds: int, *version_command: str) -> Tool:
+    """The seconds of all but the first, kube-apiserver, are those after it.
+
+    One on PATH must not be older than ours: kubelets and schedulers built here may not be newer than their API server.
+    """
+    return Tool(
+        name,
+        usual_seconds,
+        _KUBERNETES_VERSION,
+        shared_module="kubernetes",
+        version_command=version_command,
+        oldest_on_path=(1, 37),
+    )
 
 
 def _containerd_tool(name: str, usual_seconds: int) -> Tool:
@@ -159,11 +174,11 @@ TOOLS = {
     tool.name: tool
     for tool in (
         Tool("modbus_exporter", 27, _PROMETHEUS_VERSION),
-        Tool("etcd", 24),
-        _kubernetes_tool("kube-apiserver", 240),
+        Tool("etcd", 24, version_command=("--version",), oldest_on_path=(3, 6)),
+        _kubernetes_tool("kube-apiserver", 240, "--version"),
         _kubernetes_tool("kube-controller-manager", 60),
         _kubernetes_tool("kube-scheduler", 20),
-        _kubernetes_tool("kubectl", 20),
+        _kubernetes_tool("kubectl", 20, "version", "--client"),
         _kubernetes_tool("kubelet", 60),
         _kubernetes_tool("kube-proxy", 20),
         _containerd_tool("containerd", 100),
@@ -171,9 +186,9 @@ TOOLS = {
         _containerd_tool("ctr", 15),
         *map(_cni_plugin, CNI_PLUGINS),
         Tool("coredns", 120),
-        Tool("kwok", 60),
+        Tool("kwok", 60, version_command=("--version",), oldest_on_path=(0, 7)),
         Tool("kube-state-metrics", 150, _PROMETHEUS_VERSION, for_tests=False),
-        Tool("kubeconform", 15),
+        Tool("kubeconform", 15, version_command=("-v",), oldest_on_path=(0, 6)),
         Tool("pint", 77, {"main.version": "{major}.{minor}.{patch}"}),
         Tool(
             "telegraf",
@@ -212,14 +227,32 @@ TOOLS = {
 
 
 def ensure(tool: str) -> Path:
-    """The program, built when the cache does not have it. Raises TapwatchError with the end of the compiler's output.
+    """Return the program: from PATH when it is there in a usable version, else built when the cache lacks it.
 
-    A build takes minutes: a test suite with time limits does it beforehand, by `python -m laboratory.programs.gotools`.
+    Raises TapwatchError with the end of the compiler's output. A build takes minutes: a test suite with time limits
+    does it beforehand, by `python -m laboratory.programs.gotools`.
     """
     if tool not in TOOLS:
         raise TapwatchError(f"there is no tool {tool!r}; there are {', '.join(TOOLS)}")
     known = TOOLS[tool]
+    require_compiling(tool)
+    if (found := on_path(known)) is not None:
+        return found
     return cached(tool, known.key, lambda folder: _build(known, folder)) / tool
+
+
+def on_path(tool: Tool) -> Path | None:
+    """Return the one on PATH, unless it is too old or does not tell its version, which is said."""
+    found = shutil.which(tool.name) if tool.version_command else None
+    if found is None:
+        return None
+    answer = subprocess.run([found, *tool.version_command], capture_output=True, text=True, check=False)
+    told = re.search(r"(\d+)\.(\d+)", answer.stdout + answer.stderr)
+    if told is not None and (int(told[1]), int(told[2])) >= tool.oldest_on_path:
+        return Path(found)
+    oldest = ".".join(map(str, tool.oldest_on_path))
+    tell(f"{tool.name}: {found} is {told[0] if told else 'of no known version'}, not {oldest} or later; building ours")
+    return None
 
 
 def _build(tool: Tool, folder: Path) -> None:
@@ -258,7 +291,7 @@ def _module_with_generated_files(tool: Tool, go: Path, folder: Path) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    return gotoolchain.environment(CGO_ENABLED="0", GOFLAGS=GOFLAGS, GOWORK="off")
+    return gotoolchain.environment(CGO_ENABLED="0", GOFLAGS=f"{GOFLAGS} {gotoolchain.REMOVABLE}", GOWORK="off")
 
 
 def _run(command: Sequence[str | Path], log: Path, folder: Path, progress: "_Progress") -> int:

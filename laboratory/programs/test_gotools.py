@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from laboratory.programs import gotoolchain, gotools
+from laboratory.programs import compiling, gotoolchain, gotools
 from tapwatch.cache import cached, tools_folder
 from tapwatch.errors import TapwatchError
 
@@ -132,3 +132,32 @@ def test_the_api_server_is_linked_with_its_version() -> None:
 )
 def test_go_versions_are_read(text: str, version: gotoolchain.Version) -> None:
     assert gotoolchain.parse_version(text) == version
+
+
+def a_program(folder: Path, name: str, version: str) -> Path:
+    program = folder / name
+    program.write_text(f"#!/bin/sh\necho {name} {version}\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_a_program_on_path_is_used_when_it_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = a_program(tmp_path, "kubeconform", "v0.7.0")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv(compiling.VARIABLE, raising=False)
+    assert gotools.ensure("kubeconform") == program
+
+
+def test_a_program_on_path_that_is_too_old_is_named_and_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = a_program(tmp_path, "kwok", "v0.6.1")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert gotools.on_path(gotools.TOOLS["kwok"]) is None
+    assert f"kwok: {program} is 0.6, not 0.7 or later; building ours" in capsys.readouterr().err
+
+
+def test_whoever_may_not_compile_is_refused_whatever_the_cache_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(compiling.VARIABLE, "never")
+    with pytest.raises(TapwatchError, match=r"kubectl is compiled, which this run may not do"):
+        gotools.ensure("kubectl")

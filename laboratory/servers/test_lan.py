@@ -13,6 +13,8 @@ from laboratory.servers.daemon import Daemon
 from laboratory.servers.lan import Lan, Machine
 from laboratory.servers.waiting import comes_true
 
+pytestmark = pytest.mark.root
+
 SERVER = "import socket, time; server = socket.create_server(('', 80)); print('up', flush=True); time.sleep(600)"
 OWNER = """
 import sys, time

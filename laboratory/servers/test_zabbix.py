@@ -15,6 +15,8 @@ from laboratory.servers.confined import confined
 from laboratory.servers.zabbix import ZABBIX_7_0, Zabbix, ensure
 from laboratory.servers.zabbixstage import until
 
+pytestmark = pytest.mark.root
+
 SERVE = """
 import sys, time
 from pathlib import Path

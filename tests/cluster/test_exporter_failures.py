@@ -13,7 +13,7 @@ from tapwatch import catalogue
 from tests.cluster.watching import ACCOUNT, NAMESPACE, RIGHTS, Exporter, cluster_settings, exporter_on
 from tests.integration.cluster.watching import Scrape
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.compiled, pytest.mark.root]
 
 UP, FAILURE, CHECK = (
     catalogue.CONTROLPLANE_ENDPOINT_UP,

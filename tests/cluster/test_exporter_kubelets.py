@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from laboratory.kubernetes.kubelet import node_measuring
 from laboratory.kubernetes.plane import HighlyAvailable
 from laboratory.servers.waiting import comes_true
 from tapwatch import catalogue
 from tests.cluster.watching import cluster_settings, exporter_on
+
+pytestmark = [pytest.mark.compiled, pytest.mark.root]
 
 
 def test_an_api_server_passes_on_what_a_node_measures(plane: HighlyAvailable) -> None:

@@ -14,7 +14,7 @@ from tapwatch import catalogue
 from tests.cluster.watching import Exporter, cluster_settings, exporter_on
 from tests.integration.cluster.watching import Scrape
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.compiled, pytest.mark.root]
 
 SMALL = Population("heartbeats", nodes=20, deployments=4, replicas=10, namespaces=2)
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"

@@ -16,7 +16,7 @@ from tapwatch import catalogue
 from tests.cluster.watching import Exporter, cluster_settings, exporter_on
 from tests.integration.cluster.watching import Scrape
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.compiled, pytest.mark.root]
 
 MANY = Population("watched", nodes=40, deployments=50, replicas=40)
 PODS = {"resource": "pods", "namespace": ""}

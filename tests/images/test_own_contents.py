@@ -14,7 +14,7 @@ import pytest
 import tapwatch
 from images import inspection, own
 
-pytestmark = pytest.mark.timeout(600)  # the first test unpacks the image
+pytestmark = [pytest.mark.timeout(600), pytest.mark.compiled, pytest.mark.root]  # the first test unpacks the image
 
 COMPILERS = re.compile(r"(gcc|g\+\+|cc|c\+\+|cpp|clang|tcc|ld|as|make|rustc|go)(-[\d.]+)?$")
 INSTALLERS = re.compile(r"(pip|easy_install|uv|setuptools|wheel|ensurepip)([\d.]*|-.*)$")

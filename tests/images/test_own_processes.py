@@ -19,7 +19,7 @@ from laboratory.servers.daemon import free_port
 from laboratory.servers.postgresql import PostgreSQL
 from laboratory.servers.waiting import comes_true
 
-pytestmark = pytest.mark.timeout(600)  # the first test unpacks the image
+pytestmark = [pytest.mark.timeout(600), pytest.mark.compiled, pytest.mark.root]  # the first test unpacks the image
 
 COMMANDS = sorted(entry.name for entry in entry_points(group="tapwatch.commands"))
 READY_SECONDS = 90

@@ -16,6 +16,8 @@ from laboratory.programs.gotools import ensure
 from tapwatch.errors import ConfigError, TapwatchError
 from tests.contract.k8s.built import OVERLAYS, Built, copy_manifests
 
+pytestmark = pytest.mark.compiled
+
 EXAMPLE = FOLDER / "secrets.example"
 
 

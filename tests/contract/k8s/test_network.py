@@ -3,7 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import pytest
+
 from tests.contract.k8s.built import NAME, WORKLOADS, Built, Object, containers
+
+pytestmark = pytest.mark.compiled
 
 CNPG = "cnpg.io/cluster"
 OPERATED = {

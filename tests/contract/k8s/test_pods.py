@@ -8,6 +8,8 @@ import pytest
 from tapwatch.web import DRAIN_SECONDS
 from tests.contract.k8s.built import NAME, WORKLOADS, Built, Object, containers, pod_spec
 
+pytestmark = pytest.mark.compiled
+
 OPERATED = ("Prometheus", "Alertmanager")
 CALLS_THE_API = {"tapwatch-cluster-exporter"}
 """Service accounts whose token is mounted."""

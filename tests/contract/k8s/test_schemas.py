@@ -14,7 +14,7 @@ from laboratory.programs.gotools import ensure
 from tests.contract.k8s.built import Built
 from tests.contract.k8s.schemas import LOCATION, crd_schemas, kubernetes_schemas
 
-pytestmark = pytest.mark.timeout(600)  # the first time modules are fetched
+pytestmark = [pytest.mark.timeout(600), pytest.mark.compiled]  # the first time modules are fetched
 
 
 def _conform(text: str, version: str) -> Mapping[str, Any]:

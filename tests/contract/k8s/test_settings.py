@@ -21,6 +21,8 @@ from k8s.manifests import FOLDER
 from laboratory.servers.haproxy import haproxy
 from tests.contract.k8s.built import WORKLOADS, Built, Object, containers, pod_spec
 
+pytestmark = pytest.mark.compiled
+
 SHIPPED = Path(alerting.__file__).parent
 _MOUNTED = "/etc/tapwatch"
 _KUBECONFIG = """\

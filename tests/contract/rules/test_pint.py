@@ -3,8 +3,12 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from laboratory.programs.gotools import ensure
 from laboratory.rules.shipped import ALERTING, RULE_FILES
+
+pytestmark = pytest.mark.compiled
 
 ROOT = ALERTING.parent
 

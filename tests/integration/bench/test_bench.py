@@ -15,6 +15,8 @@ from exporters.dispenser.mapfile import load_maps
 from laboratory.programs.gotools import ensure
 from tapwatch.errors import TapwatchError
 
+pytestmark = pytest.mark.compiled
+
 
 async def test_one_request_reads_what_takes_the_peer_one_for_each_series(tmp_path: Path) -> None:
     async with running_fleet(tmp_path, dispensers=4, units_per_gateway=2) as fleet:

@@ -23,7 +23,7 @@ from tapwatch import catalogue
 from tests.integration.cluster.objects import ask, change, create, delete, grant_our_rights
 from tests.integration.cluster.watching import Scrape, Watching, watching
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.compiled]
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
 PATIENCE = 30.0

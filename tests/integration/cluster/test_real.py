@@ -17,7 +17,7 @@ from tapwatch import catalogue
 from tests.integration.cluster.objects import create, grant_our_rights
 from tests.integration.cluster.watching import Scrape, Watching, watching
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.compiled]
 
 UP, FAILURE, CHECK = (
     catalogue.CONTROLPLANE_ENDPOINT_UP,

@@ -17,6 +17,8 @@ from laboratory.modbus.plant import Registers, Series, series, the_map, the_regi
 from laboratory.modbus.pymodbus_server import pymodbus_server
 from laboratory.processes import Running, run_to_end, running
 
+pytestmark = pytest.mark.compiled
+
 UNITS: Mapping[int, Registers] = {unit: the_registers(unit) for unit in (1, 2)}
 
 LIBMODBUS: tuple[Transport, ...] = ("tcp", "rtu+tcp", "serial")

@@ -9,7 +9,7 @@ import pytest
 from laboratory.servers.zabbixstage import Stage, until, until_async
 from tests.integration.zabbix.test_back import ask, both_ways
 
-pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
+pytestmark = [pytest.mark.timeout(300), pytest.mark.root]  # a busy machine takes several times as long
 
 ACKNOWLEDGE, UNACKNOWLEDGE, MESSAGE = 2, 16, 4
 

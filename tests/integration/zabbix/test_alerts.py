@@ -8,7 +8,7 @@ import pytest
 from laboratory.notifications import alert, body
 from laboratory.servers.zabbixstage import Stage, alertmanager, until
 
-pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
+pytestmark = [pytest.mark.timeout(300), pytest.mark.root]  # a busy machine takes several times as long
 
 
 async def test_an_alert_becomes_a_problem_of_its_dispenser_and_recovers(zabbix_server: Stage) -> None:

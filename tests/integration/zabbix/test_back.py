@@ -14,7 +14,7 @@ from laboratory.servers.zabbix import AGENT_HOST
 from laboratory.servers.zabbixstage import Stage, alertmanager, sample, until, until_async
 from tapwatch.web import free_port
 
-pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
+pytestmark = [pytest.mark.timeout(300), pytest.mark.root]  # a busy machine takes several times as long
 
 
 class Machine:

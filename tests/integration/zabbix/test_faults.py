@@ -11,7 +11,7 @@ from laboratory.servers.confined import SESSION
 from laboratory.servers.zabbix import new_port
 from laboratory.servers.zabbixstage import Stage, sample, until, until_async
 
-pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
+pytestmark = [pytest.mark.timeout(300), pytest.mark.root]  # a busy machine takes several times as long
 
 NASTY = "a/b\\c:d*e?f\"g<h>i|j'k,l;m{n}o$p%q^r&s(t)u[v]w#x@y!z~ü水😀\t\n\u202e{$SECRET}{HOST.HOST}{?1+1}{#LLD}"
 

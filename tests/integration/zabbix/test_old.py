@@ -8,7 +8,7 @@ from laboratory.servers.zabbixstage import Stage, until, until_async
 from tests.integration.zabbix.test_acknowledge import ACKNOWLEDGE, MESSAGE, Story, person
 from tests.integration.zabbix.test_back import Machine, both_ways, firing
 
-pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
+pytestmark = [pytest.mark.timeout(300), pytest.mark.root]  # a busy machine takes several times as long
 
 
 async def test_alerts_become_problems_and_recover(old_zabbix_server: Stage) -> None:

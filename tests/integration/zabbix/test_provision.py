@@ -9,7 +9,7 @@ import pytest
 from laboratory.servers.zabbix import ZABBIX_7_0
 from laboratory.servers.zabbixstage import DISPENSERS, Stage
 
-pytestmark = pytest.mark.timeout(300)  # a busy machine takes several times as long
+pytestmark = [pytest.mark.timeout(300), pytest.mark.root]  # a busy machine takes several times as long
 
 NOTHING = (0, "Nothing to change.\n", "")
 
