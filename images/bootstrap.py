@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,9 @@ CONTAINED: Final = (
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _SLIM = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*")
 """What the slim variant of the public image leaves out."""
+CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
+"""The authorities that this machine trusts."""
+_PIP_SETTINGS: Final = ("cert", "index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
 _OF_THIS_MACHINE = ("etc/hostname", "etc/resolv.conf", "etc/apt/sources.list", "etc/apt/sources.list.d/*")
 
 
@@ -43,10 +47,17 @@ def require(*programs: str) -> None:
         raise TapwatchError("images are built as root, since their files belong to it")
 
 
-def bootstrap(layer: Path, packages: Sequence[str] = (), before: Sequence[str] = (), after: Sequence[str] = ()) -> None:
-    """A minimal Debian with these packages, as a tar; it knows no mirror.
+def bootstrap(
+    layer: Path,
+    packages: Sequence[str] = (),
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+    suite: str = SUITE,
+) -> None:
+    """Make a minimal Debian with these packages, as a tar, or as a folder where `layer` has no suffix.
 
-    `before` and `after` are shell commands that run before and after the packages are installed; `$1` is the root.
+    It knows no mirror. `before` and `after` are shell commands that run before and after the packages are installed;
+    `$1` is the root. Raises TapwatchError.
     """
     require("mmdebstrap")
     forget = "rm -f " + " ".join(f'"$1"/{path}' for path in _OF_THIS_MACHINE)
@@ -56,20 +67,23 @@ def bootstrap(layer: Path, packages: Sequence[str] = (), before: Sequence[str] =
     ]
     slim = [f"--dpkgopt=path-exclude={pattern}" for pattern in _SLIM]
     options = ["--mode=root", "--variant=minbase", *(f"--include={name}" for name in packages), *slim, *hooks]
-    lines = [f"deb [signed-by={_KEYRING}] {address} {suite} main" for address, suites in mirrors() for suite in suites]
-    run([*CONTAINED, "mmdebstrap", *options, SUITE, str(layer), *lines])
+    lines = [f"deb [signed-by={_KEYRING}] {address} {name} main" for address, names in mirrors(suite) for name in names]
+    run([*CONTAINED, "mmdebstrap", *options, suite, str(layer), *lines])
 
 
-def mirrors() -> Mirrors:
-    """Where this machine has Debian and its security updates from. Raises TapwatchError when it has neither."""
+def mirrors(suite: str = SUITE) -> Mirrors:
+    """Return where this machine has Debian and its security updates from, for any of Debian's releases.
+
+    Raises TapwatchError when it has neither.
+    """
     answer = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", "Identifier: Packages"])
     addresses = dict.fromkeys(line.rstrip("/") for line in answer.splitlines())
     security = [address for address in addresses if address.endswith("-security")]
     others = [address for address in addresses if address not in security]
     if not others:
         raise TapwatchError("this machine has no package lists of Debian: run apt-get update on Debian 12 or later")
-    updates = tuple((address, (f"{SUITE}-security",)) for address in security[:1])
-    return (others[0], (SUITE, f"{SUITE}-updates")), *updates
+    updates = tuple((address, (f"{suite}-security",)) for address in security[:1])
+    return (others[0], (suite, f"{suite}-updates")), *updates
 
 
 def sources(mirrors: Mirrors) -> str:
@@ -78,6 +92,14 @@ def sources(mirrors: Mirrors) -> str:
         f"Types: deb\nURIs: {address}\nSuites: {' '.join(suites)}\nComponents: main\nSigned-By: {_KEYRING}\n"
         for address, suites in mirrors
     )
+
+
+def pip_settings() -> str:
+    """Return how pip reaches its index here, by files and by the environment, as the text of one pip.conf."""
+    listed = run([sys.executable, "-m", "pip", "config", "list"])
+    pairs = (line.partition("=") for line in listed.splitlines())
+    found = {name.rpartition(".")[2]: value.strip("'\"") for name, _, value in pairs}
+    return "\n".join(["[global]", *(f"{name} = {found[name]}" for name in _PIP_SETTINGS if name in found), ""])
 
 
 def run(command: Sequence[str]) -> str:

@@ -6,7 +6,6 @@ and stays neither in the image nor in its history.
 
 import shutil
 import subprocess
-import sys
 import time
 import tomllib
 from collections.abc import Iterator
@@ -16,7 +15,18 @@ from typing import Final
 import click
 
 from images import inspection, ociarchive
-from images.bootstrap import CONTAINED, EPOCH, bootstrap, mirrors, recipe, require, run, sources
+from images.bootstrap import (
+    CERTIFICATES,
+    CONTAINED,
+    EPOCH,
+    bootstrap,
+    mirrors,
+    pip_settings,
+    recipe,
+    require,
+    run,
+    sources,
+)
 from tapwatch.cache import cached, digest, tell
 from tapwatch.errors import TapwatchError
 
@@ -31,8 +41,6 @@ _FILES = (
 _FOLDERS = ("tapwatch", "exporters", "alerting", "dashboards", "demo", "k8s", "images")
 _UNCOPIED = {"__pycache__", "secrets"}
 """Folders that .containerignore leaves out."""
-_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-_PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
 
 
 def own_name() -> str:
@@ -94,21 +102,13 @@ def _buildah(scratch: Path) -> list[str]:
 
 def _secrets(scratch: Path) -> list[str]:
     """What of this machine the build may see while it runs."""
-    files = {"debian.sources": sources(mirrors()), "pip.conf": _pip_settings()}
+    files = {"debian.sources": sources(mirrors()), "pip.conf": pip_settings()}
     for name, text in files.items():
         (scratch / name).write_text(text, encoding="utf-8")
-    if _CERTIFICATES.is_file():
-        shutil.copy(_CERTIFICATES, scratch / _CERTIFICATES.name)
-    seen = [scratch / name for name in (*files, _CERTIFICATES.name)]
+    if CERTIFICATES.is_file():
+        shutil.copy(CERTIFICATES, scratch / CERTIFICATES.name)
+    seen = [scratch / name for name in (*files, CERTIFICATES.name)]
     return [part for file in seen if file.is_file() for part in ("--secret", f"id={file.name},src={file}")]
-
-
-def _pip_settings() -> str:
-    """How pip reaches its index here, of files and of the environment, as one file."""
-    listed = run([sys.executable, "-m", "pip", "config", "list"])
-    pairs = (line.partition("=") for line in listed.splitlines())
-    found = {name.rpartition(".")[2]: value.strip("'\"") for name, _, value in pairs}
-    return "\n".join(["[global]", *(f"{name} = {found[name]}" for name in _PIP_SETTINGS if name in found), ""])
 
 
 def _follow(command: list[str], log: Path, name: str) -> None:
