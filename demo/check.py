@@ -1,7 +1,6 @@
 """`tapwatch demo --check`: break a thing, follow the news of it through every stage, mend it, and follow that too."""
 
 import asyncio
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from exporters.dispenser.mapfile import load_maps
 from exporters.dispenser.module import Module
 from tapwatch import catalogue
 from tapwatch.catalogue import Metric
+from tapwatch.tls import verifying_context
 
 STAGE_SECONDS = 90.0
 """What each stage gets before the check gives up."""
@@ -138,7 +138,7 @@ async def _leak(pipeline: Pipeline, observer: Observer, session: aiohttp.ClientS
     labels = (await observer.query(f"sort({catalogue.DISPENSER_UP.name} == 1)"))[0]["metric"]
     name, address = labels["dispenser"], parse_address(labels["instance"])
     module = Module(load_maps([])[labels["module"]])
-    tls = ssl.create_default_context()
+    tls = verifying_context()
 
     async def leaks() -> bool:
         """Read the dispenser's registers themselves, beside the exporter."""

@@ -12,6 +12,22 @@ MetricType = Literal["counter", "gauge", "histogram"]
 
 
 @dataclass(frozen=True)
+class KnownLabel:
+    """A label of dispensers whose values rules, dashboards and people select by."""
+
+    name: str
+    values: tuple[tuple[str, str], ...]
+    """Each value with its meaning."""
+    is_open: bool = False
+    """Whether devices may have other values, too, that rules treat alike."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The values alone."""
+        return tuple(name for name, _ in self.values)
+
+
+@dataclass(frozen=True)
 class Metric:
     """One metric family."""
 
@@ -19,6 +35,8 @@ class Metric:
     help: str
     type: MetricType
     labels: tuple[str, ...] = ()
+    known_labels: tuple[KnownLabel, ...] = ()
+    """Those of the labels whose values are known."""
 
 
 _declared: dict[str, Metric] = {}
@@ -27,18 +45,20 @@ CATALOGUE: Mapping[str, Metric] = _declared
 """Every metric by its name."""
 
 
-def _declare(metric_type: MetricType, name: str, help_text: str, *labels: str) -> Metric:
+def _declare(metric_type: MetricType, name: str, help_text: str, *labels: str | KnownLabel) -> Metric:
     if name in _declared:
         raise ValueError(f"metric {name} is declared twice")
-    metric = _declared[name] = Metric(name, help_text, metric_type, labels)
+    known = tuple(label for label in labels if isinstance(label, KnownLabel))
+    names = tuple(label if isinstance(label, str) else label.name for label in labels)
+    metric = _declared[name] = Metric(name, help_text, metric_type, names, known)
     return metric
 
 
-def _counter(name: str, help_text: str, *labels: str) -> Metric:
+def _counter(name: str, help_text: str, *labels: str | KnownLabel) -> Metric:
     return _declare("counter", name, help_text, *labels)
 
 
-def _gauge(name: str, help_text: str, *labels: str) -> Metric:
+def _gauge(name: str, help_text: str, *labels: str | KnownLabel) -> Metric:
     return _declare("gauge", name, help_text, *labels)
 
 
@@ -79,26 +99,100 @@ DISPENSER_PROBE_SUSPENDED = _gauge(
     "1 when the failing unit was not asked, to spare the others behind its gateway; present only when it failed.",
 )
 
-# What dispensers say of themselves, as the default register map reads it.
+# What dispensers say of themselves, as the default register map reads it. The labels' values first: those that rules
+# select by, and those of the maps that are shipped.
+OUTLET = KnownLabel(
+    "outlet",
+    (
+        ("hot", "The hot outlet, or its tank."),
+        ("warm", "The outlet that people take for warm."),
+        ("cold", "The cold outlet, or its tank."),
+        ("inlet", "Where the water comes in."),
+        ("mixed", "Behind a mixing valve."),
+        ("recirculation", "The way back to a mixing valve."),
+    ),
+)
+POINT = KnownLabel("point", (("inlet", "Before the filters."), ("outlet", "Behind the filters.")))
+TANK = KnownLabel("tank", (("hot", "The hot tank."), ("cold", "The cold tank.")))
+STATE = KnownLabel(
+    "state",
+    (
+        ("power", "The dispenser is switched on."),
+        ("heater", "The heater is on."),
+        ("compressor", "The compressor of the cooler is on."),
+        ("uv", "The UV lamp is on."),
+        ("pump", "The pump is on."),
+        ("inlet_valve", "The inlet valve is open."),
+        ("drain_valve", "The drain valve is open."),
+        ("sleep", "It sleeps."),
+        ("sterilizing", "It sterilizes itself."),
+        ("flushing", "It flushes itself."),
+        ("child_lock", "The child lock is on."),
+        ("hot_lock", "Hot water is locked."),
+        ("maintenance", "It is being maintained."),
+        ("none", "A mixing valve does nothing."),
+        ("regulation", "A mixing valve regulates."),
+        ("disinfection", "A mixing valve disinfects."),
+        ("thermal_shock", "A mixing valve disinfects with the hottest water."),
+        ("alarm", "A mixing valve has an alarm."),
+    ),
+)
+FAULT = KnownLabel(
+    "fault",
+    (
+        ("leak", "Water where there should be none."),
+        ("overflow", "The tank overflows."),
+        ("dry_run", "Pump or heater run without water."),
+        ("hot_overtemp", "The hot water is too hot."),
+        ("hot_underheat", "The heater runs without effect."),
+        ("cold_fail", "The cooler runs without effect."),
+        ("hot_sensor", "The sensor of the hot water has failed."),
+        ("cold_sensor", "The sensor of the cold water has failed."),
+        ("tds_sensor", "The sensor of dissolved solids has failed."),
+        ("uv_lamp", "The UV lamp has failed."),
+        ("inlet_lost", "No water comes in."),
+        ("compressor", "The compressor has failed."),
+        ("board", "The control board has failed."),
+        ("comms", "Parts of the dispenser do not reach each other."),
+        ("clock", "The clock has lost its time."),
+        ("power_failure", "A phase of the mains is lost."),
+        ("under_voltage", "The mains' voltage is too low."),
+        ("low_power_factor", "The power factor is too low."),
+        ("over_current", "The current is too high."),
+        ("over_voltage", "The mains' voltage is too high."),
+        ("missing_sensor", "A sensor of the meter is missing."),
+    ),
+)
+STAGE = KnownLabel(
+    "stage",
+    (
+        ("ro", "The membrane of reverse osmosis."),
+        ("1", "The first filter, as water flows."),
+        ("2", "The second filter."),
+        ("3", "The third filter."),
+        ("4", "The fourth filter."),
+    ),
+    is_open=True,
+)
 DISPENSER_MAP_VERSION = _gauge("dispenser_map_version_info", "The register map's version in the device.", "version")
 DISPENSER_WATER_TEMPERATURE = _gauge(
-    "dispenser_water_temperature_celsius", "Water temperature at an outlet or the inlet.", "outlet"
+    "dispenser_water_temperature_celsius", "Water temperature at an outlet or the inlet.", OUTLET
 )
-DISPENSER_SETPOINT = _gauge("dispenser_setpoint_celsius", "Temperature that the device is set to keep.", "outlet")
+DISPENSER_SETPOINT = _gauge("dispenser_setpoint_celsius", "Temperature that the device is set to keep.", OUTLET)
 DISPENSER_AMBIENT_TEMPERATURE = _gauge("dispenser_ambient_temperature_celsius", "Air temperature at the device.")
-DISPENSER_TDS = _gauge("dispenser_tds_grams_per_liter", "Total dissolved solids.", "point")
+DISPENSER_TDS = _gauge("dispenser_tds_grams_per_liter", "Total dissolved solids.", POINT)
 DISPENSER_TURBIDITY = _gauge("dispenser_turbidity_ntu", "Turbidity in nephelometric units.")
-DISPENSER_TANK_LEVEL = _gauge("dispenser_tank_level_ratio", "Fill level of a tank, 0 to 1.", "tank")
+DISPENSER_TANK_LEVEL = _gauge("dispenser_tank_level_ratio", "Fill level of a tank, 0 to 1.", TANK)
 DISPENSER_INLET_PRESSURE = _gauge("dispenser_inlet_pressure_pascals", "Water pressure at the inlet.")
-DISPENSER_STATE = _gauge("dispenser_state", "1 while a part is on or a mode is active, else 0.", "state")
-DISPENSER_FAULT = _gauge("dispenser_fault_active", "1 while the device reports the fault, else 0.", "fault")
+DISPENSER_STATE = _gauge("dispenser_state", "1 while a part is on or a mode is active, else 0.", STATE)
+DISPENSER_FAULT = _gauge("dispenser_fault_active", "1 while the device reports the fault, else 0.", FAULT)
 DISPENSER_ERROR_CODE = _gauge("dispenser_error_code", "The manufacturer's error code; 0 for none.")
-DISPENSER_FILTER_LIFE = _gauge("dispenser_filter_life_ratio", "Life left in a filter stage, 1 new to 0.", "stage")
+DISPENSER_FILTER_LIFE = _gauge("dispenser_filter_life_ratio", "Life left in a filter stage, 1 new to 0.", STAGE)
 DISPENSER_UV_LIFE = _gauge("dispenser_uv_lamp_life_ratio", "Life left in the UV lamp, 1 new to 0.")
 DISPENSER_FILTER_INSTALLED = _gauge(
-    "dispenser_filter_installed_seconds", "Time since the filter stage was installed.", "stage"
+    "dispenser_filter_installed_seconds", "Time since the filter stage was installed.", STAGE
 )
-DISPENSER_DISPENSED = _counter("dispenser_water_dispensed_liters_total", "Water drawn by people.", "outlet")
+DISPENSER_DISPENSED = _counter("dispenser_water_dispensed_liters_total", "Water drawn by people.", OUTLET)
 DISPENSER_FILTERED = _counter("dispenser_water_filtered_liters_total", "Water that passed the filters.")
 DISPENSER_REJECTED = _counter("dispenser_water_rejected_liters_total", "Water that reverse osmosis sent to the drain.")
 DISPENSER_ENERGY = _counter("dispenser_energy_joules_total", "Electric energy used.")

@@ -82,5 +82,5 @@ def main() -> None:
     \b
     See it work:         tapwatch demo
     Read one dispenser:  tapwatch read 10.0.5.7:502/17
-    Serve Prometheus:    tapwatch dispenser-exporter --config.file=dispensers.yaml
+    Serve Prometheus:    tapwatch dispenser-exporter --config.file=settings.yaml
     """  # noqa: D301 - click's mark for a paragraph whose lines stay as they are

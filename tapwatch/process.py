@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import gc
+import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,6 +131,19 @@ def _options(port: int, *, config_required: bool) -> list[Callable[[Callable[...
             help="auto: readable on a terminal, JSON elsewhere.",
         ),
     ]
+
+
+def program() -> str:
+    """How this program was called, for commands that people are told to type next.
+
+    A bare name where the shell finds it, else the path as it was typed, as `.venv/bin/tapwatch`.
+    """
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m {__package__}"
+    found = shutil.which(called.name)
+    on_path = found is not None and called.exists() and Path(found).samefile(called)
+    return called.name if on_path else shlex.quote(str(called))
 
 
 def exit_on_faults(function: Callable[..., None]) -> Callable[..., None]:

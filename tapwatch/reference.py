@@ -20,7 +20,8 @@ def metrics_page() -> str:
         "",
         "Written from [the catalogue](../tapwatch/catalogue.py) by `make docs`. Names, types, labels are a contract.",
         "Every `dispenser_` series also has the labels of the inventory: `dispenser`, `site`, `building`, `floor`,",
-        "`module`, `gateway`. A register map may expose more metrics than these: [register maps](register-maps.md).",
+        "`module`, `gateway`. [Register maps](register-maps.md) may expose more metrics than these; the",
+        "values of `outlet`, `fault`, `stage` and others that rules select by stand there, too.",
     ]
     for prefix, title in _TITLES.items():
         lines += ["", f"## {title}", "", "| metric | type | labels | meaning |", "|---|---|---|---|"]

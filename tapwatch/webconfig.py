@@ -20,6 +20,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from tapwatch.errors import ConfigError, Fault
 from tapwatch.settings import RelativePath, Settings, load
+from tapwatch.tls import serving_context
 
 _CLIENT_AUTH = {
     "NoClientCert": ssl.CERT_NONE,
@@ -90,7 +91,7 @@ class WebGate:
         if tls is None:
             return None
         try:
-            fresh = self._fill(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls)
+            fresh = self._fill(serving_context(), tls)
             return fresh if into is None else self._fill(into, tls)
         except (ssl.SSLError, OSError) as error:
             message = f"certificates cannot be used: {error.strerror or error}"

@@ -23,6 +23,7 @@ from exporters.cluster.kubeconfig import Target
 from tapwatch import __version__
 from tapwatch.errors import PollError, PollReason
 from tapwatch.settings import read_secret
+from tapwatch.tls import verifying_context
 
 _LISTING_FAILURES: tuple[tuple[type[Exception], PollReason], ...] = (
     (http.NameResolutionError, PollReason.RESOLVE),
@@ -206,7 +207,7 @@ def _first_certificate(file: Path) -> str:
 def _trust(configuration: client.Configuration) -> ssl.SSLContext:
     """Verifies servers as client-go does, and shows the client certificate; raises PollError."""
     try:
-        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+        context = verifying_context(configuration.ssl_ca_cert)
         if configuration.cert_file:
             context.load_cert_chain(configuration.cert_file, configuration.key_file)
     except OSError as error:  # ssl.SSLError is one

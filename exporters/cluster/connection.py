@@ -15,6 +15,9 @@ from cryptography import x509
 from yarl import URL
 
 from exporters.cluster.thread import resolve
+from tapwatch.tls import trusting_context
+
+_LOOKING = trusting_context()
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,3 @@ async def _connection(host: str, port: int) -> AsyncIterator[tuple[asyncio.Strea
         yield reader, writer
     finally:
         writer.transport.abort()  # a hung server would never take part in a farewell
-
-
-def _looking() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-_LOOKING = _looking()

@@ -21,6 +21,7 @@ from exporters.cluster.settings import EtcdSettings, Timing
 from exporters.cluster.thread import Resolver
 from tapwatch import catalogue
 from tapwatch.errors import PollError, PollReason
+from tapwatch.tls import verifying_context
 
 log = structlog.get_logger()
 
@@ -189,7 +190,7 @@ def _status_samples(url: str, status: _Status) -> Iterator[Sample]:
 
 def _trust(settings: EtcdSettings) -> ssl.SSLContext:
     """Read again each time, as certificates are renewed; raises OSError."""
-    context = ssl.create_default_context(cafile=settings.ca_file)
+    context = verifying_context(settings.ca_file)
     if settings.certificate_file is not None:
         context.load_cert_chain(settings.certificate_file, settings.key_file)
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # as for API servers

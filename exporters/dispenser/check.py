@@ -8,9 +8,11 @@ from exporters.dispenser.cost import cost_model
 from exporters.dispenser.inventory import load_inventory
 from exporters.dispenser.mapfile import load_map, load_maps
 from exporters.dispenser.mapschema import map_schema
+from exporters.dispenser.mapwarnings import unknown_values
 from exporters.dispenser.plan import plan_reads
 from tapwatch.errors import Faults
 from tapwatch.process import exit_on_faults
+from tapwatch.settings import read_document
 
 _PATH = click.Path(path_type=Path)
 
@@ -33,11 +35,16 @@ def _print_schema(context: click.Context, _option: click.Parameter, wanted: bool
 )
 @exit_on_faults
 def check_map(files: tuple[Path, ...]) -> None:
-    """Check register maps; prints how many series and reads each one takes."""
+    """Check register maps; prints how many series and reads each one takes.
+
+    Values of labels that no rule knows are told as warnings, which leave the exit status as it is.
+    """
     faults = Faults()
     for file in files:
         with faults.collect():
             found = load_map(file)
+            for warning in unknown_values(read_document(file), file):
+                click.echo(f"warning: {warning}", err=True)
             series = sum(len(list(value.series)) for value in found.values)
             reads = plan_reads(found, cost_model(None, found.traits))
             click.echo(f"{file}: good; {series} series in {len(reads)} reads: {', '.join(map(str, reads))}")

@@ -26,7 +26,7 @@ _STILL_WORKING, _BUSY, _TARGET_SILENT = 5, 6, 11
 _BUSY_PAUSES = (0.1, 0.2, 0.4, 0.8)
 """Seconds until a busy device is asked again; others are asked meanwhile."""
 _MOST_REFUSALS = 8
-"""A device that refused so many requests and answered none is not asked further in this probe."""
+"""A device that refused so many requests and answered none is not asked further in a probe."""
 _SILENT = frozenset((PollReason.TIMEOUT, PollReason.GARBLED))
 
 _TRIAL_SECONDS = 5.0
@@ -80,9 +80,12 @@ class Device:
             error = PollError(PollReason.QUEUE, "an earlier probe of the same device was still under way")
             return Probe(self.module, self.module.decoder.reading(), error), True
 
-    async def explain(self, budget: float) -> Probe:
-        """Read it for people: what was asked and answered, and what each register held."""
-        return await _Attempt(self, budget, explains=True).run()
+    async def explain(self, budget: float, most_refusals: int = _MOST_REFUSALS) -> Probe:
+        """Read it for people: what was asked and answered, and what each register held.
+
+        A device that refused `most_refusals` requests and answered none is not asked further.
+        """
+        return await _Attempt(self, budget, explains=True, most_refusals=most_refusals).run()
 
     def plan(self) -> Plan:
         """The requests for what has to be read again now."""
@@ -141,11 +144,17 @@ class Device:
             self._last_at = now()
 
 
-async def read_once(address: DeviceAddress, module: Module, seconds: float, tls: ssl.SSLContext) -> Probe:
-    """Read a device for people, over a connection of its own."""
+async def read_once(
+    address: DeviceAddress,
+    module: Module,
+    seconds: float,
+    tls: ssl.SSLContext,
+    most_refusals: int = _MOST_REFUSALS,
+) -> Probe:
+    """Read a device for people, over a connection of its own; `most_refusals` as for `Device.explain`."""
     line = Line(address.gateway, seconds, tls, LineMetrics(CollectorRegistry()))
     try:
-        return await Device(address.unit, module, line, seconds).explain(seconds)
+        return await Device(address.unit, module, line, seconds).explain(seconds, most_refusals)
     finally:
         line.close()
 
@@ -153,12 +162,13 @@ async def read_once(address: DeviceAddress, module: Module, seconds: float, tls:
 class _Attempt:
     """One probe, from its plan to its reading."""
 
-    def __init__(self, device: Device, budget: float, *, explains: bool) -> None:
+    def __init__(self, device: Device, budget: float, *, explains: bool, most_refusals: int = _MOST_REFUSALS) -> None:
         self._device = device
         self._started = now()
         self._deadline = self._started + budget
         self._turn = int(device.breaker.on_trial), next(_arrivals)
         self._explains = explains
+        self._most_refusals = most_refusals
         self._answers: list[tuple[ReadDecoder, bytes]] = []
         self._refusal: RefusedError | None = None
         self._refusals = 0
@@ -244,7 +254,7 @@ class _Attempt:
         except RefusedError as error:
             self._refusal = self._refusal or error
             self._refusals += 1
-            if self._refusals >= _MOST_REFUSALS and not self._answers:
+            if self._refusals >= self._most_refusals and not self._answers:
                 raise
             if error.code in {_ILLEGAL_ADDRESS, _ILLEGAL_VALUE}:
                 await self._divide(read)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from exporters.dispenser.address import DeviceAddress, Gateway, parse_address
+from exporters.dispenser.filekind import FileKind, expect_kind
 from tapwatch.errors import ConfigError, Fault, Faults
 from tapwatch.settings import ROOT, Document, DocumentPath, Settings, read_document, read_text, validate
 
@@ -130,13 +131,19 @@ def _faults(
         yield document.fault(("dispensers", index, "address"), message)
     if modules is not None and one.module not in modules:
         known = ", ".join(sorted(modules))
-        yield document.fault(
-            ("dispensers", index, "module"), f"no register map is named {one.module!r}; known: {known}"
+        message = (
+            f"no register map is named {one.module!r}; known: {known}; name your own map's file under `maps` in the "
+            "settings, or by --map for a command"
         )
+        yield document.fault(("dispensers", index, "module"), message)
 
 
 def _read(path: Path) -> Document:
-    return _read_csv(path) if path.suffix.lower() == ".csv" else read_document(path)
+    if path.suffix.lower() == ".csv":
+        return _read_csv(path)
+    document = read_document(path)
+    expect_kind(document, FileKind.INVENTORY)
+    return document
 
 
 def _read_csv(path: Path) -> Document:

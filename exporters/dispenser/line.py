@@ -6,7 +6,7 @@ import random
 import ssl
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import chain, count
 
 from prometheus_client import CollectorRegistry
 
@@ -129,6 +129,8 @@ class Line:
         self._heard_bytes = 0
         self._refused_last = False
         self._answered: dict[int, tuple[Question, float]] = {}
+        self._longest: dict[int, Question] = {}
+        """RTU: by unit, the longest question that it has answered; a shorter part of it is a good sentinel."""
         """RTU: by unit, what it answered last, and when."""
         self._pump_timer: asyncio.TimerHandle | None = None
 
@@ -222,7 +224,8 @@ class Line:
         if not self._framing.numbered:
             ghosts = self._ghosts.lengths(ask.question.unit, loop.time())
             if self._may_be_mistaken(ask, ghosts):
-                ask.sentinel, ask.cleared = _of_other_length(ask.question, ghosts), False
+                longest = self._longest.get(ask.question.unit)
+                ask.sentinel, ask.cleared = _of_other_length(ask.question, ghosts, longest), False
         for one in self._outstanding.values():
             one.overlapped = ask.overlapped = True
         question = ask.now_asking
@@ -309,7 +312,7 @@ class Line:
         except GarbledError as error:
             self._fail_all_for(error, ask)
         else:
-            self._answered[unit] = ask.question, self._heard
+            self._note_answered(ask.question)
             if ask.repeated and ask.overlapped:  # lost among others, answered alone
                 self.window.shrink()
             self.window.note_answer()
@@ -335,15 +338,22 @@ class Line:
                 self._take_refused_sentinel(ask, error)
                 return
         self._ghosts.forget(unit)
-        self._answered[unit] = sentinel, self._heard
+        self._note_answered(sentinel)
         self.window.note_proof()
         ask.sentinel, ask.cleared = None, True
         self._queue_until_deadline(ask)
+
+    def _note_answered(self, question: Question) -> None:
+        self._answered[question.unit] = question, self._heard
+        longest = self._longest.get(question.unit)
+        if longest is None or longest.data_bytes < question.data_bytes:
+            self._longest[question.unit] = question
 
     def _take_refused_sentinel(self, ask: _Ask, error: RefusedError) -> None:
         """Try another one; its own answer can still come, so the next is of another length again."""
         self._ghosts.note_lost(ask.question.unit, ask.now_asking.data_bytes, self._heard)
         ask.refusals += 1
+        self._longest.pop(ask.question.unit, None)
         if ask.refusals < _MOST_REFUSALS:
             ask.sentinel = None
             self._queue_until_deadline(ask)
@@ -463,10 +473,14 @@ class Line:
         self._metrics.connected.dec()
 
 
-def _of_other_length(question: Question, lengths: Collection[int]) -> Question:
-    """The shortest question to the same unit whose answer is of none of these lengths, nor of the question's own."""
+def _of_other_length(question: Question, lengths: Collection[int], known: Question | None = None) -> Question:
+    """The shortest question to the same unit whose answer is of none of these lengths, nor of the question's own.
+
+    A part of `known`, which the unit has answered, is preferred: others may reach into a hole, and be refused.
+    """
+    parts = (replace(known, count=size + 1) for size in range(known.count)) if known is not None else ()
     counts = (replace(question, count=size) for size in count(1))
-    return next(one for one in counts if one.data_bytes not in {*lengths, question.data_bytes})
+    return next(one for one in chain(parts, counts) if one.data_bytes not in {*lengths, question.data_bytes})
 
 
 def _fits(question: Question, unit: int, pdu: bytes) -> bool:

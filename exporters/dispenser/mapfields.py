@@ -31,7 +31,8 @@ def _place(text: object) -> Place:
     return _LAST_COUNTED_FROM_1.get(str(text)) or Place.parse(text)
 
 
-def _span(text: object) -> Span:
+def parse_span(text: object) -> Span:
+    """`i5` or `i20-i29` as the first register and how many; raises ValueError with what would be right."""
     match = re.fullmatch(r"([ihcd])(\d{1,5})(?:-\1?(\d{1,5}))?", str(text))
     if match is None:
         raise ValueError(f"{text!r} is not a span of registers; right would be one, as h5, or several, as i20-i29")
@@ -116,7 +117,9 @@ _NUMBER = {"type": "number"}
 _COUNT = {"type": "integer", "minimum": 1, "maximum": MOST_IN_FLIGHT}
 
 PlaceText = Annotated[Place, BeforeValidator(_place), _schema(type="string", pattern=f"^{_PLACE}$")]
-SpanText = Annotated[Span, PlainValidator(_span), _schema(type="string", pattern=f"^{_PLACE}(-[ihcd]?[0-9]{{1,5}})?$")]
+SpanText = Annotated[
+    Span, PlainValidator(parse_span), _schema(type="string", pattern=f"^{_PLACE}(-[ihcd]?[0-9]{{1,5}})?$")
+]
 TypeName = Annotated[WordType, PlainValidator(_word_type), _schema(enum=[*NUMBER_TYPES, "string"])]
 NumberTypeName = Annotated[NumberType, PlainValidator(_number_type), _schema(enum=list(NUMBER_TYPES))]
 Text = Annotated[str, Field(min_length=1), BeforeValidator(_text)]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporters.dispenser import words
+from exporters.dispenser.filekind import FileKind, expect_kind
 from exporters.dispenser.mapconflicts import conflicts
 from exporters.dispenser.mapfaults import file_faults, register_faults
 from exporters.dispenser.mapformat import MapFile, RegisterEntry
@@ -20,7 +21,9 @@ BUILT_IN = Path(__file__).parent / "maps"
 
 def load_map(path: Path) -> RegisterMap:
     """Read one map; raises ConfigError with every fault of the file."""
-    return parse_map(read_document(path), path)
+    document = read_document(path)
+    expect_kind(document, FileKind.MAP)
+    return parse_map(document, path)
 
 
 def parse_map(document: Document, path: Path) -> RegisterMap:

@@ -11,6 +11,7 @@ from pydantic import Field, IPvAnyNetwork
 
 from exporters.dispenser.address import DeviceAddress
 from exporters.dispenser.exposition import rendered_labels
+from exporters.dispenser.filekind import FileKind, expect_kind
 from exporters.dispenser.inventory import Dispenser, Inventory, load_inventory
 from exporters.dispenser.mapfile import load_maps
 from exporters.dispenser.module import Module
@@ -18,7 +19,7 @@ from exporters.dispenser.registermap import RegisterMap
 from exporters.dispenser.targets import TargetPolicy
 from exporters.dispenser.tls import TlsSettings, client_context
 from tapwatch.errors import Fault, Faults
-from tapwatch.settings import RelativePath, Seconds, Settings, load
+from tapwatch.settings import RelativePath, Seconds, Settings, read_document, validate
 
 
 class ExporterSettings(Settings):
@@ -56,7 +57,7 @@ class State:
 
         A map that is the same as `before` stays the same module, with what was prepared for it.
         """
-        settings = ExporterSettings() if file is None else load(file, ExporterSettings)
+        settings = ExporterSettings() if file is None else _read(file)
         faults = Faults()
         maps: Mapping[str, RegisterMap] | None = None
         inventory, tls = Inventory.of(()), None
@@ -78,13 +79,26 @@ class State:
         return cls(settings, modules, inventory, policy, tls or client_context(settings.tls, ""), labels)
 
 
+def _read(file: Path) -> ExporterSettings:
+    document = read_document(file)
+    expect_kind(document, FileKind.SETTINGS)
+    return validate(document, ExporterSettings, file.parent)
+
+
 def _expand(patterns: list[Path], place: str, faults: Faults) -> list[Path]:
     """The files that the patterns name, in order; a pattern that names none is a fault."""
     paths: list[Path] = []
     for index, pattern in enumerate(patterns):
         found = [Path(name) for name in sorted(glob.glob(str(pattern)))]  # noqa: PTH207 - absolute patterns too
         if not found:
-            faults.add(Fault(f"{place}[{index}]", None, "", f"no file is named {pattern}"))
+            faults.add(
+                Fault(
+                    f"{place}[{index}]",
+                    None,
+                    "",
+                    f"no file is named {pattern}; correct the path, or leave this entry out",
+                )
+            )
         paths += [path for path in found if path not in paths]
     return paths
 

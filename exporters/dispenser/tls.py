@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from tapwatch.errors import ConfigError, Fault
 from tapwatch.settings import RelativePath, Settings
+from tapwatch.tls import verifying_context
 
 
 class TlsSettings(Settings):
@@ -30,7 +31,7 @@ class TlsSettings(Settings):
 def client_context(settings: TlsSettings, place: str) -> ssl.SSLContext:
     """Raises ConfigError, which names `place`, for files that cannot be used."""
     try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
+        context = verifying_context(settings.ca_file)
         if settings.cert_file is not None:
             context.load_cert_chain(settings.cert_file, settings.key_file, _refuse_passphrase)
     except (ssl.SSLError, OSError) as error:

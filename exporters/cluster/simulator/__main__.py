@@ -3,13 +3,13 @@
 import asyncio
 import ctypes
 import signal
-import ssl
 from pathlib import Path
 
 import click
 from aiohttp import web
 
 from exporters.cluster.simulator.server import HOST, ApiServer, ServerFiles
+from tapwatch.tls import serving_context
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -19,7 +19,7 @@ async def serve(files: ServerFiles, port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context = serving_context()
     context.load_cert_chain(files.certificate)
     runner = web.AppRunner(ApiServer(files).application, access_log=None, shutdown_timeout=1)
     await runner.setup()

@@ -21,6 +21,7 @@ import yaml
 from exporters.cluster.simulator.forwarder import Forwarder
 from exporters.cluster.simulator.server import HOST, ServerFiles
 from tapwatch.errors import TapwatchError
+from tapwatch.tls import verifying_context
 
 NAME = "simulated"
 """The name of the cluster, its user and its context."""
@@ -150,7 +151,7 @@ class SimulatedControlPlane:
         """Start all; raises TapwatchError, and then none runs."""
         self.folder.mkdir(parents=True, exist_ok=True)
         authority, token = trustme.CA(organization_name=NAME), secrets.token_urlsafe(24)
-        trust = ssl.create_default_context()
+        trust = verifying_context()
         authority.configure_trust(trust)
         self._write_server_files(authority, token)
         async with AsyncExitStack() as stack:

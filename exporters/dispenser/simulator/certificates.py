@@ -6,6 +6,7 @@ from pathlib import Path
 import trustme
 
 from tapwatch.errors import TapwatchError
+from tapwatch.tls import serving_context
 
 
 class CertificateAuthority:
@@ -16,7 +17,7 @@ class CertificateAuthority:
 
     def server_context(self, *hosts: str) -> ssl.SSLContext:
         """What a server needs that is reached by these names and addresses."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = serving_context()
         self._authority.issue_cert(*hosts).configure_cert(context)
         return context
 

@@ -1,6 +1,7 @@
 """Simulate a campus of dispensers behind Modbus gateways, and break them while it runs."""
 
 import asyncio
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from exporters.dispenser.simulator.operate import DEFAULT_PORT
 from exporters.dispenser.simulator.options import layout_of, layout_options
 from tapwatch import log
 from tapwatch.log import LogFormat
-from tapwatch.process import AddressType, exit_on_faults
+from tapwatch.process import AddressType, exit_on_faults, program
 from tapwatch.web import Address, serve
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -75,9 +76,17 @@ async def _simulate(layout: Layout, inventory: Path | None, authority: Path | No
             campus.write_inventory(inventory)
         for gateway in campus.gateways:
             click.echo(f"{gateway.gateway}  {len(gateway.units)} units")
-        first = min(
-            campus.dispensers.values(), key=lambda one: one.gateway.gateway.transport == "tls"
-        )  # needs no trust
-        click.echo(f"{len(campus.dispensers)} dispensers. Read one:  tapwatch read {first.unit.address}")
-        click.echo(f"Break one:  tapwatch simulate inject leak {first.name} --url http://{address}")
+        _print_next_steps(campus, authority, address)
         await serve(control_service(campus), address, None)
+
+
+def _print_next_steps(campus: Campus, authority: Path | None, address: Address) -> None:
+    """Print commands to read and to break a dispenser, as a shell takes them."""
+    # Without TLS, where there is one, as it needs no trust.
+    first = min(campus.dispensers.values(), key=lambda one: one.gateway.gateway.transport == "tls")
+    needs_trust = first.gateway.gateway.transport == "tls" and authority is not None
+    trust = ("--tls-ca-file", str(authority)) if needs_trust else ()
+    reading = shlex.join([str(first.unit.address), *trust])
+    url = f"http://{address if address.host else Address('127.0.0.1', address.port)}"
+    click.echo(f"{len(campus.dispensers)} dispensers. Read one:  {program()} read {reading}")
+    click.echo(f"Break one:  {program()} simulate inject leak {first.name} --url {url}")

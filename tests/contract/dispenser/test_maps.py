@@ -206,7 +206,7 @@ def sample(slot: Slot, text: str) -> tuple[str, float]:
 def test_the_example_in_the_documentation_is_a_map() -> None:
     example = PAGE.split("```yaml\n")[1].partition("```")[0]
     found = parse_map(parse_document(example, "acme.yaml"), Path("acme.yaml"))
-    assert {str(value.place) for value in found.values} == {"h1", "h10", "h20", "h24", "h30", "h31"}
+    assert {str(value.place) for value in found.values} == {"h1", "h10", "h11", "h20", "h24", "h30", "h31"}
 
 
 @pytest.mark.parametrize("key", [*MapFile.model_fields, *RegisterEntry.model_fields])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from pathlib import Path
@@ -182,11 +183,30 @@ async def test_the_command_says_what_listens_where_and_ends_cleanly(tmp_path: Pa
         said = simulation.log.read_text(encoding="utf-8")
         for dispenser in dispensers:
             assert f"{dispenser.address.gateway}  " in said
-        assert f"Read one:  tapwatch read {dispensers[0].address}" in said
+        assert f" read {dispensers[0].address}\n" in said
         assert [one.address.gateway.transport for one in dispensers] == ["tcp", "tcp", "rtu+tcp", "rtu+tcp", "tcp"]
         _, out, _ = await run_to_end("read", str(dispensers[2].address))
         assert "dispenser_water_temperature_celsius" in out
     assert simulation.process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--rtu-share=0"], ["--rtu-share=0", "--tls-share=1"], ["--rtu-share=0", "--serial-lines=1"]],
+    ids=["tcp", "tls", "serial"],
+)
+async def test_the_commands_that_it_advises_run_in_a_shell(options: list[str], tmp_path: Path) -> None:
+    trust = f"--tls-ca-file={tmp_path / 'our ca.pem'}"
+    async with running(tmp_path, "simulate", "--dispensers=1", "--modbus-port=0", trust, *options) as simulation:
+        said = simulation.log.read_text(encoding="utf-8")
+        reading, breaking = re.findall(r"(?:Read|Break) one:  (.*)", said)
+        for advised in (breaking, reading):
+            process = await asyncio.create_subprocess_shell(
+                advised, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            )
+            out, err = await process.communicate()
+            assert (process.returncode, err.decode()) == (0, ""), advised
+        assert re.search(r"fault=leak +yes", out.decode())
 
 
 async def test_a_simulation_that_does_not_run_is_told() -> None:

@@ -30,7 +30,7 @@ def test_certificates_and_names_are_always_verified(tmp_path: Path) -> None:
     ):
         context = client_context(settings, PLACE)
         assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
-        assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+        assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 def test_only_the_authority_in_the_file_is_trusted(tmp_path: Path) -> None:
