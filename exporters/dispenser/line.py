@@ -129,9 +129,9 @@ class Line:
         self._heard_bytes = 0
         self._refused_last = False
         self._answered: dict[int, tuple[Question, float]] = {}
+        """RTU: by unit, what it answered last, and when."""
         self._longest: dict[int, Question] = {}
         """RTU: by unit, the longest question that it has answered; a shorter part of it is a good sentinel."""
-        """RTU: by unit, what it answered last, and when."""
         self._pump_timer: asyncio.TimerHandle | None = None
 
     @property
