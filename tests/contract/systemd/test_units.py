@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from alerting.zabbix.command import DEFAULT_PORT as ZABBIX_PORT
 from demo.ports import USUAL
-from tapwatch.cli import main
+from tests.contract.shipped import PACKAGING, ROOT, SECRET, check_settings, named_files
 from tests.contract.systemd.analyze import analyze
 
-FOLDER = Path(__file__).parents[3] / "packaging" / "systemd"
+FOLDER = PACKAGING / "systemd"
+PAGE = ROOT / "docs" / "systemd.md"
 SERVICES = ("tapwatch-cluster-exporter", "tapwatch-dingtalk", "tapwatch-dispenser-exporter", "tapwatch-zabbix")
 INSTALLED = "/usr/local/bin/tapwatch"
-CREDENTIAL = re.compile(r"/run/credentials/([^/\s]+)\.service/([^\s,}\]]+)")
 # Of 10. What remains is that the services use the network and have no root folder of their own.
 MOST_EXPOSED = 1.5
 
@@ -67,17 +66,16 @@ def test_the_settings_beside_the_units_are_good(service: str, tmp_path: Path) ->
     text = _command_line(service)
     process, _, file = text.removeprefix(f"{INSTALLED} ").removesuffix(" $ARGS").partition(" --config.file=")
     assert file == f"/etc/tapwatch/{process}.yaml"
-    settings = _with_credentials(tmp_path, service, process)
-    answer = CliRunner().invoke(main, [process, f"--config.file={settings}", "--config.check"])
-    assert (answer.exit_code, answer.output) == (0, f"{settings}: good\n")
+    answer = check_settings(process, FOLDER / "settings" / f"{process}.yaml", tmp_path)
+    assert (answer.exit_code, answer.output) == (0, f"{tmp_path / process}.yaml: good\n")
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_secret_of_the_settings_is_a_credential_of_the_unit(service: str) -> None:
     process = service.removeprefix("tapwatch-")
-    named = CREDENTIAL.findall(_settings(process))
+    named = SECRET.findall(_settings(process))
     unit = (FOLDER / f"{service}.service").read_text(encoding="utf-8")
-    assert {unit_name for unit_name, _ in named} <= {service}
+    assert {folder for folder, _ in named} <= {f"/run/credentials/{service}.service"}
     assert bool(named) == (f"LoadCredential={process}:/etc/tapwatch/secrets/{process}\n" in unit)
     assert all(name.startswith(f"{process}_") for _, name in named)
 
@@ -99,44 +97,18 @@ def _settings(process: str) -> str:
     return (FOLDER / "settings" / f"{process}.yaml").read_text(encoding="utf-8")
 
 
-def _with_credentials(folder: Path, service: str, process: str) -> Path:
-    """The settings in a folder of the test's, with a file for each credential that they name."""
-    shutil.copytree(FOLDER / "settings", folder, dirs_exist_ok=True)
-    credentials = folder / "credentials"
-    credentials.mkdir()
-    settings = folder / f"{process}.yaml"
-    for _, name in CREDENTIAL.findall(settings.read_text(encoding="utf-8")):
-        content = KUBECONFIG if name.endswith(".kubeconfig") else "a-word"
-        (credentials / name).write_text(content, encoding="utf-8")
-    text = settings.read_text(encoding="utf-8").replace(f"/run/credentials/{service}.service", str(credentials))
-    settings.write_text(text, encoding="utf-8")
-    return settings
-
-
-KUBECONFIG = """\
-apiVersion: v1
-kind: Config
-current-context: admin
-clusters: [{name: campus, cluster: {server: "https://127.0.0.1:6443"}}]
-users: [{name: admin, user: {token: a-word}}]
-contexts: [{name: admin, context: {cluster: campus, user: admin}}]
-"""
-
-
 def test_the_page_names_files_that_exist() -> None:
-    root = FOLDER.parents[1]
-    page = (root / "docs" / "systemd.md").read_text(encoding="utf-8")
-    named = re.findall(r"(?<![\w/])(?:packaging|alerting)/[\w./*-]+", page)
-    assert "packaging/systemd/tapwatch-*" in named
-    assert [pattern for pattern in named if not list(root.glob(pattern))] == []
+    named = named_files(PAGE)
+    assert named["packaging/systemd/tapwatch-*"]
+    assert all(named.values()), named
 
 
 def test_the_page_has_every_unit_with_its_port_and_its_secrets() -> None:
-    page = (FOLDER.parents[1] / "docs" / "systemd.md").read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
     for service in SERVICES:
         process = service.removeprefix("tapwatch-")
         (row,) = re.findall(rf"^\| `{service}` \|.+$", page, re.MULTILINE)
         assert f"`{process}.yaml`" in row
         assert row.endswith(f"| {USUAL.get(process, ZABBIX_PORT)} |")
-        for _, name in CREDENTIAL.findall(_settings(process)):
+        for _, name in SECRET.findall(_settings(process)):
             assert f"`{process}/{name.removeprefix(f'{process}_')}`" in row
