@@ -10,8 +10,8 @@ import yaml
 
 from alerting.zabbix.command import DEFAULT_PORT as ZABBIX_PORT
 from demo.ports import USUAL
+from laboratory.programs.systemdanalyze import analyze
 from tests.contract.shipped import PACKAGING, ROOT, SECRET, check_settings, named_files
-from tests.contract.systemd.analyze import analyze
 
 FOLDER = PACKAGING / "systemd"
 PAGE = ROOT / "docs" / "systemd.md"

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from demo import debian
-from demo.servers import cache_folder
-from tests.servers.cache import cached, digest, tell
+from tapwatch.cache import cache_folder, cached, digest, tell
 
 _LIBRARIES = (
     *("libsystemd", "libseccomp2", "libaudit", "libkmod2", "libapparmor1", "libmount1", "libblkid1", "libcap"),
