@@ -46,15 +46,8 @@ def install(folder: Path) -> Installed:
     _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder / "dist")
     (wheel,) = (folder / "dist").glob("*.whl")
     venv.create(environment, symlinks=True)
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "--quiet",
-        "--python",
-        environment / "bin" / "python",
-    ]
+    python = environment / "bin" / "python"
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", str(python))
     _run(*pip, "install", "--no-deps", "--require-hashes", "-r", ROOT / "requirements" / "run.txt")
     _run(*pip, "install", "--no-deps", "--no-index", wheel)
     _run(*pip, "check")
