@@ -1,6 +1,7 @@
 """What the image is made of, as a CycloneDX document: `python -m images.sbom SITE_PACKAGES DPKG_STATUS`.
 
-Runs in the image's builder stage. The same packages give the same bytes: no time, no random number.
+Runs in the image's builder stage; a release describes the locked requirements of the wheel in the same form. The same
+packages give the same bytes: no time, no random number.
 """
 
 import sys
@@ -10,12 +11,14 @@ from email.parser import HeaderParser
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
-from cyclonedx.model import ExternalReference, ExternalReferenceType, XsUri
+from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.contact import OrganizationalEntity
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
+
+from images.locked import Locked
 
 PRODUCT = "tapwatch"
 DEBIAN = "debian-12"
@@ -43,6 +46,17 @@ def debian_components(status: str) -> Iterator[Component]:
             component.external_references.add(
                 ExternalReference(type=ExternalReferenceType.WEBSITE, url=XsUri(fields["Homepage"]))
             )
+        yield component
+
+
+def locked_components(lock: Iterable[Locked], version: str) -> Iterator[Component]:
+    """Describe the product of this version, and each locked requirement with its files' hashes and where it applies."""
+    yield _component(ComponentType.APPLICATION, PRODUCT, PackageURL("pypi", None, PRODUCT, version))
+    for one in lock:
+        component = _component(ComponentType.LIBRARY, one.name, PackageURL("pypi", None, one.name, one.version))
+        component.hashes.update(HashType(alg=HashAlgorithm.SHA_256, content=digest) for digest in one.hashes)
+        if one.marker:
+            component.properties.add(Property(name=f"{PRODUCT}:marker", value=one.marker))
         yield component
 
 

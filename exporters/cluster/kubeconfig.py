@@ -76,9 +76,21 @@ class _Part(Settings):
 
 
 def _existing(path: Path) -> Path:
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    if not found:
         raise ValueError(f"there is no file {path}")
     return path
+
+
+def is_there(file: Path) -> bool:
+    """Tell whether a file exists. Where that cannot be seen it is taken for there, and reading it says why not."""
+    try:
+        return file.exists()
+    except OSError:
+        return True
 
 
 def _base64(secret: SecretStr) -> SecretStr:
@@ -156,7 +168,7 @@ def read_target(files: Sequence[Path], context: str | None) -> Target:
     Several files are merged as kubectl does: the first to name something decides, and files that do not exist are
     passed over as long as one does.
     """
-    existing = tuple(file for file in files if file.exists()) or tuple(files)
+    existing = tuple(file for file in files if is_there(file)) or tuple(files)
     documents = [_read(file) for file in existing]
     name = context or _current_context(documents)
     chosen = _find(documents, "contexts", name).read(_ContextPart)

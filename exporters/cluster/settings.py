@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, TypeVar, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from exporters.cluster.endpoint import ServerUrl, replica_url
-from exporters.cluster.kubeconfig import ExistingFile, Target, read_target
+from exporters.cluster.kubeconfig import ExistingFile, Target, is_there, read_target
 from tapwatch.errors import ConfigError, Fault, Faults
 from tapwatch.settings import RelativePath, Seconds, Settings, read_document, validate
 
@@ -229,7 +229,7 @@ def find_target(
     which rights (Kubernetes' documentation, "Accessing the Kubernetes API from a Pod").
     """
     files = default_kubeconfig(environment) if kubeconfig is None else (kubeconfig,)
-    if any(file.exists() for file in files):
+    if any(is_there(file) for file in files):
         return read_target(files, context)
     host, port = environment.get("KUBERNETES_SERVICE_HOST", ""), environment.get("KUBERNETES_SERVICE_PORT", "")
     if kubeconfig is None and host and port.isdecimal():

@@ -1,5 +1,6 @@
 """Files that people write: each `invalid/*.txt` holds the exact faults of the settings file beside it."""
 
+import re
 from itertools import product
 from pathlib import Path
 
@@ -91,6 +92,18 @@ def test_without_any_kubeconfig_the_fault_says_what_to_do(tmp_path: Path) -> Non
     )
     with pytest.raises(ConfigError, match=r"clusters\[0\]\.kubeconfig: is missing; kubectl has no kubeconfig"):
         load_plan(write(tmp_path, "clusters: [{name: campus}]"), {"KUBECONFIG": str(absent)})
+
+
+def test_a_file_that_may_not_be_looked_at_is_a_fault_with_its_reason(tmp_path: Path) -> None:
+    """As one in a folder of somebody else's is; root may look everywhere, so here the name is too long."""
+    file = tmp_path / ("long" * 100)
+    reason = f"{file}: cannot be read: File name too long"
+    with pytest.raises(ConfigError, match=re.escape(reason)):
+        load_plan(write(tmp_path, f"clusters: [{{name: campus, kubeconfig: {file}}}]"), {})
+    with pytest.raises(ConfigError, match=re.escape(reason)):
+        default_plan(None, {"KUBECONFIG": str(file)})
+    with pytest.raises(ConfigError, match=r"clusters\[0\]\.token_file: .+ cannot be read: File name too long"):
+        load_plan(write(tmp_path, f"clusters: [{{name: a, server: 'https://a:6443', token_file: {file}}}]"), {})
 
 
 def test_of_several_kubeconfigs_the_first_to_name_something_decides(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 import asyncio
 import base64
+import os
+import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +17,7 @@ import trustme
 from aiohttp import web
 
 from tapwatch.errors import ConfigError, Fault, TapwatchError
-from tapwatch.web import Address, Server, Service, own_registry
+from tapwatch.web import Address, Server, Service, free_port, own_registry
 from tapwatch.webconfig import WebGate
 
 ANYWHERE = Address("127.0.0.1", 0)
@@ -258,3 +261,18 @@ async def test_a_withdrawn_password_is_refused_after_a_reload(tmp_path: Path) ->
         write_web_config(tmp_path, f"basic_auth_users: {{prom: '{other}'}}\n")
         server.reload()
         assert (await fetch(f"{url}/metrics", headers=good))[0] == 401
+
+
+async def test_the_service_manager_is_told_when_a_process_listens_and_when_it_ends(tmp_path: Path) -> None:
+    channel = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(channel))
+        manager.settimeout(30)
+        port = free_port()
+        command = [sys.executable, "-m", "tapwatch", "dispenser-exporter", f"--web.listen-address=127.0.0.1:{port}"]
+        process = await asyncio.create_subprocess_exec(*command, env=os.environ | {"NOTIFY_SOCKET": str(channel)})
+        assert await asyncio.to_thread(manager.recv, 100) == b"READY=1"
+        assert await fetch(f"http://127.0.0.1:{port}/-/ready") == (200, "tapwatch dispenser-exporter is ready.\n")
+        process.terminate()
+        assert await asyncio.to_thread(manager.recv, 100) == b"STOPPING=1"
+        assert await process.wait() == 0

@@ -1,0 +1,1 @@
+"""The units for one machine without Kubernetes, as systemd itself judges them."""

@@ -1,0 +1,1 @@
+"""What Docker Compose runs, beside the demo."""

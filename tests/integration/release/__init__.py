@@ -1,0 +1,1 @@
+"""The wheel, installed alone: nothing of the checkout is there."""
