@@ -4,8 +4,8 @@ A single check can be made to fail, or pass again, by `POST /simulator/checks/NA
 machine can do so, as it listens on loopback.
 """
 
+import fcntl
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -84,6 +84,11 @@ class ServerFiles:
     def stored(self) -> Path:
         """What was written, in place of etcd."""
         return self.folder / "stored.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the replica that writes."""
+        return self.folder / "stored.lock"
 
     @property
     def replicas(self) -> Path:
@@ -169,13 +174,15 @@ class ApiServer:
         """Server-side apply: created or changed, in what all replicas share, as they do etcd."""
         if "etcd" in self._failing:
             return _status(500, "InternalError", "etcdserver: request timed out")
-        stored = self._stored()
         written = {**await request.json()}
-        written["metadata"] = {**written["metadata"], "resourceVersion": str(stored["version"] + 1)}
-        stored = {"version": stored["version"] + 1, "leases": {**stored["leases"], request.path: written}}
-        new = self._files.stored.with_suffix(f".{os.getpid()}")
-        new.write_text(json.dumps(stored), encoding="utf-8")
-        new.replace(self._files.stored)  # at once, as others read it
+        with self._files.lock.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # one write after the other, as etcd takes them: versions never go back
+            stored = self._stored()
+            written["metadata"] = {**written["metadata"], "resourceVersion": str(stored["version"] + 1)}
+            stored = {"version": stored["version"] + 1, "leases": {**stored["leases"], request.path: written}}
+            new = self._files.stored.with_suffix(".new")
+            new.write_text(json.dumps(stored), encoding="utf-8")
+            new.replace(self._files.stored)  # at once, as others read it
         return web.json_response(written)
 
     async def _lease(self, request: web.Request) -> web.Response:
