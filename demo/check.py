@@ -58,7 +58,11 @@ async def check(pipeline: Pipeline, report: Report) -> bool:
         observer = Observer(session, pipeline.ports)
         if not await _wait(Stage("every target is up", lambda: _all_up(observer)), report, time.time()):
             return False
-        incidents = [await _leak(pipeline, observer, session)]
+        incidents = []
+        if pipeline.options.inventory is None:
+            incidents.append(await _leak(pipeline, observer, session))
+        else:
+            report("The dispensers are your own, so none of them is broken: that half is left out.")
         if pipeline.control_plane is not None:
             incidents.append(_dead_replica(pipeline.control_plane))
         else:

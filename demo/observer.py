@@ -33,9 +33,7 @@ class Observer:
 
     async def standing(self) -> Standing:
         """The counts that the status line shows."""
-        targets = (await self._get("prometheus", "/api/v1/targets", ("state", "active")))["data"]["activeTargets"]
-        alerts = (await self._get("prometheus", "/api/v1/alerts"))["data"]["alerts"]
-        messages = await self.messages()
+        targets, alerts, messages = await self.targets(), await self.alerts(), await self.messages()
         firing = sorted(alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing")
         return Standing(
             targets=len(targets),
@@ -45,6 +43,22 @@ class Observer:
             refused=sum(not message["accepted"] for message in messages),
         )
 
+    async def targets(self) -> list[dict[str, Any]]:
+        """What Prometheus scrapes, and how that goes."""
+        answer = await self._get("prometheus", "/api/v1/targets", ("state", "active"))
+        targets: list[dict[str, Any]] = answer["data"]["activeTargets"]
+        return targets
+
+    async def alerts(self) -> list[dict[str, Any]]:
+        """The alerts of Prometheus' rules, pending and firing."""
+        alerts: list[dict[str, Any]] = (await self._get("prometheus", "/api/v1/alerts"))["data"]["alerts"]
+        return alerts
+
+    async def campus(self) -> list[dict[str, Any]]:
+        """The simulated dispensers, and what is broken on purpose."""
+        dispensers: list[dict[str, Any]] = await self._get("campus", "/dispensers")
+        return dispensers
+
     async def query(self, expression: str) -> list[dict[str, Any]]:
         """The instant vector of a PromQL expression."""
         answer = await self._get("prometheus", "/api/v1/query", ("query", expression))
@@ -53,10 +67,9 @@ class Observer:
 
     async def firing(self, alert: str, label: str, value: str) -> bool:
         """Whether Prometheus' rules have the alert firing for this label value."""
-        alerts = (await self._get("prometheus", "/api/v1/alerts"))["data"]["alerts"]
         return any(
             one["state"] == "firing" and one["labels"]["alertname"] == alert and one["labels"].get(label) == value
-            for one in alerts
+            for one in await self.alerts()
         )
 
     async def with_alertmanager(self, alert: str, label: str, value: str) -> bool:

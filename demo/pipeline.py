@@ -8,10 +8,15 @@ from pathlib import Path
 
 from demo import grafana
 from demo.child import Child, tapwatch_command
+from demo.front.documents import find_documents
+from demo.links import ServerPages, find_server_pages
 from demo.ports import Ports
 from demo.servers import locate
-from demo.settings import write_settings
-from exporters.cluster.simulator import SimulatedControlPlane
+from demo.settings import RESEND_SECONDS, Wanted, write_settings
+from exporters.cluster.simulator import Replica, SimulatedControlPlane
+from exporters.dispenser.inventory import Dispenser, load_inventory
+from exporters.dispenser.mapfile import load_maps
+from tapwatch.errors import ConfigError, Fault
 
 _READY_SECONDS = 30.0
 
@@ -28,6 +33,9 @@ class Options:
     language: str
     kubeconfig: Path | None
     grafana: bool
+    inventory: Path | None = None
+    """The person's own dispensers, watched in place of a simulated campus."""
+    maps: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -41,6 +49,27 @@ class Pipeline:
     control_plane: SimulatedControlPlane | None = None
     grafana: str = ""
     """Grafana's URL, or why there is none."""
+    pages: ServerPages | None = None
+    """What the servers have to look at."""
+    inventory: Sequence[Dispenser] = ()
+    """The person's own dispensers."""
+    documents: Path | None = field(default_factory=find_documents)
+    """The folder that has `docs/`."""
+
+    @property
+    def has_dashboards(self) -> bool:
+        """Whether there is a Grafana."""
+        return self.grafana.startswith("http")
+
+    @property
+    def breakable(self) -> bool:
+        """Whether anything is simulated, and may be broken."""
+        return self.options.inventory is None or self.control_plane is not None
+
+    @property
+    def replicas(self) -> Sequence[Replica]:
+        """The simulated API servers; none when a real cluster is watched."""
+        return () if self.control_plane is None else self.control_plane.replicas
 
     def ended(self) -> Sequence[Child]:
         """Processes that should run and do not."""
@@ -48,32 +77,66 @@ class Pipeline:
 
 
 @asynccontextmanager
-async def running_pipeline(folder: Path, options: Options, report: Report) -> AsyncIterator[Pipeline]:
-    """Everything started and ready while the context lasts; nothing of it is left after. Raises TapwatchError."""
+async def running_pipeline(
+    folder: Path, options: Options, report: Report, inventory: Sequence[Dispenser] = ()
+) -> AsyncIterator[Pipeline]:
+    """Everything started and ready while the context lasts; nothing of it is left after. Raises TapwatchError.
+
+    `inventory` is what `read_inventory` found for these options.
+    """
     prometheus, alertmanager = locate("prometheus"), locate("alertmanager")
-    pipeline = Pipeline(folder, Ports.choose(), options)
     async with AsyncExitStack() as stack:
+        pipeline = Pipeline(folder, stack.enter_context(Ports.choose()), options, inventory=inventory)
         start = _Starter(pipeline, stack, report)
-        write_settings(folder, pipeline.ports, options.language, local_time_zone())
-        await start.our_own("campus", *_campus(pipeline))
+        dashboards = grafana.find(folder, pipeline.ports) if options.grafana else None
+        write_settings(folder, pipeline.ports, _wanted(pipeline, dashboards=dashboards is not None))
+        if options.inventory is None:
+            await start.our_own("campus", *_campus(pipeline))
         await start.our_own(
             "dispenser-exporter", "dispenser-exporter", f"--config.file={folder}/dispenser-exporter.yaml"
         )
-        kubeconfig = options.kubeconfig
-        if kubeconfig is None:
+        watched = f"--kubeconfig={options.kubeconfig}"
+        if options.kubeconfig is None:
             report("three simulated API server replicas")
             pipeline.control_plane = await stack.enter_async_context(
                 SimulatedControlPlane(folder / "control-plane", replicas=3)
             )
-            kubeconfig = pipeline.control_plane.kubeconfig
-        await start.our_own("cluster-exporter", "cluster-exporter", f"--kubeconfig={kubeconfig}")
+            watched = f"--config.file={folder}/cluster-exporter.yaml"
+        await start.our_own("cluster-exporter", "cluster-exporter", watched)
         await start.our_own("stand-in", "dingtalk", "stand-in", f"--robots={folder}/dingtalk.yaml")
         await start.our_own("dingtalk", "dingtalk", f"--config.file={folder}/dingtalk.yaml")
         await start.server("alertmanager", alertmanager, *_alertmanager(pipeline))
         await start.server("prometheus", prometheus, *_prometheus(pipeline))
-        if options.grafana:
-            await _start_grafana(pipeline, start)
+        await _start_grafana(pipeline, start, dashboards)
+        pipeline.pages = await find_server_pages(pipeline.ports)
         yield pipeline
+
+
+def read_inventory(options: Options) -> Sequence[Dispenser]:
+    """Read the person's own dispensers; none when the campus is simulated.
+
+    Raises ConfigError with every fault of the file and its maps, as `tapwatch check inventory` does.
+    """
+    if options.inventory is None:
+        return ()
+    found = load_inventory([options.inventory], load_maps(options.maps)).dispensers
+    if not found:
+        raise ConfigError([Fault(str(options.inventory), None, "dispensers", "is empty; name at least one dispenser")])
+    return found
+
+
+def _wanted(pipeline: Pipeline, *, dashboards: bool) -> Wanted:
+    options = pipeline.options
+    inventory = options.inventory or pipeline.folder / "dispensers.yaml"
+    return Wanted(
+        options.language,
+        local_time_zone(),
+        inventory,
+        options.maps,
+        options.kubeconfig,
+        documents=pipeline.documents is not None,
+        dashboards=dashboards,
+    )
 
 
 class _Starter:
@@ -122,13 +185,13 @@ def _prometheus(pipeline: Pipeline) -> list[str]:
         f"--storage.tsdb.path={pipeline.folder}/prometheus",
         f"--web.listen-address={pipeline.ports.address('prometheus')}",
         f"--web.external-url={pipeline.ports.url('prometheus')}",
+        f"--rules.alert.resend-delay={RESEND_SECONDS}s",
     ]
 
 
-async def _start_grafana(pipeline: Pipeline, start: _Starter) -> None:
-    command = grafana.find(pipeline.folder, pipeline.ports)
+async def _start_grafana(pipeline: Pipeline, start: _Starter, command: Sequence[str | Path] | None) -> None:
     if command is None:
-        pipeline.grafana = grafana.HOW_TO_GET_IT
+        pipeline.grafana = grafana.HOW_TO_GET_IT if pipeline.options.grafana else "left out, as you asked for"
         return
     await start.server("grafana", *command, ready="/api/health")
     pipeline.grafana = pipeline.ports.url("grafana", grafana.FIRST_PAGE)

@@ -2,7 +2,8 @@
 
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tapwatch.web import free_port
@@ -17,6 +18,7 @@ USUAL: Mapping[str, int] = {
     "dingtalk": 9804,
     "campus": 9810,
     "stand-in": 9811,
+    "demo": 9812,
     "grafana": 3000,
 }
 """What the files under `alerting/` name, by process."""
@@ -29,9 +31,14 @@ class Ports:
     by_process: Mapping[str, int]
 
     @classmethod
-    def choose(cls, wanted: Mapping[str, int] = USUAL) -> "Ports":
-        """The wanted ports as far as they are free at this moment, else any free ones."""
-        return cls({name: port if _is_free(port) else free_port() for name, port in wanted.items()})
+    @contextmanager
+    def choose(cls, wanted: Mapping[str, int] = USUAL) -> Iterator["Ports"]:
+        """Choose the wanted ports as far as they are free, else any free ones.
+
+        While the context lasts no other demo chooses the same: it takes seconds until a process listens on its port.
+        """
+        with ExitStack() as claims:
+            yield cls({name: port if _claim(port, claims) else free_port() for name, port in wanted.items()})
 
     def address(self, process: str) -> str:
         """HOST:PORT."""
@@ -50,6 +57,17 @@ class Ports:
             return self.address(process) if process else match[0]
 
         return re.sub(rf"(?:{re.escape(HOST)}|localhost):(\d+)", replace, text)
+
+
+def _claim(port: int, claims: ExitStack) -> bool:
+    """Whether the port is free, and claimed by no other demo; then it is ours until the claims end."""
+    claim = claims.enter_context(socket.socket(socket.AF_UNIX))
+    try:
+        # An abstract name: no file, gone with this process however it ends, and as local to the network as ports are.
+        claim.bind(f"\0tapwatch-demo-{port}")
+    except OSError:
+        return False
+    return _is_free(port)
 
 
 def _is_free(port: int) -> bool:

@@ -3,6 +3,8 @@
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -19,34 +21,58 @@ _PLAIN_LINE_SECONDS = 15.0
 """How often a line is printed where nothing can be redrawn, as in a log file."""
 
 
+@dataclass(frozen=True)
+class Link:
+    """One page to look at."""
+
+    name: str
+    url: str
+    what: str
+
+
+def links(pipeline: Pipeline) -> Sequence[Link]:
+    """List the pages that people look at, the demo's own left out. Each one exists, whatever servers were found."""
+    ports, options, pages = pipeline.ports, pipeline.options, pipeline.pages
+    cluster = f"the cluster of {options.kubeconfig}" if options.kubeconfig else "three simulated API server replicas"
+    dispensers = f"{len(pipeline.inventory)} of your own" if options.inventory else f"{options.dispensers} simulated"
+    found = [Link("Group chat", ports.url("stand-in", "/"), "what on-call staff would get")]
+    if pages is not None:
+        found.append(Link("Prometheus", pages.prometheus, "the rules, judging"))
+    if pages is not None and pages.alertmanager is not None:
+        found.append(Link("Alertmanager", pages.alertmanager, "who is told what"))
+    found += [
+        Link("DingTalk bridge", ports.url("dingtalk", "/records"), "what was told, when, to whom"),
+        Link("Dispenser exporter", ports.url("dispenser-exporter", "/"), f"{dispensers} dispensers"),
+        Link("Cluster exporter", ports.url("cluster-exporter", "/"), cluster),
+    ]
+    if pipeline.has_dashboards:
+        found.append(Link("Grafana", pipeline.grafana, "the dashboards"))
+    return found
+
+
 def overview(pipeline: Pipeline) -> str:
     """What runs where, and where to look first."""
-    ports, options = pipeline.ports, pipeline.options
-    cluster = f"the cluster of {options.kubeconfig}" if options.kubeconfig else "three simulated API server replicas"
-    rows = (
-        ("Group chat", ports.url("stand-in", "/"), "what on-call staff would get; open it beside this terminal"),
-        ("Prometheus", ports.url("prometheus", "/alerts"), "the rules, judging"),
-        ("Alertmanager", ports.url("alertmanager", "/api/v2/alerts"), "who is told what"),
-        ("Dispenser exporter", ports.url("dispenser-exporter", "/"), f"{options.dispensers} simulated dispensers"),
-        ("Cluster exporter", ports.url("cluster-exporter", "/metrics"), cluster),
-        ("DingTalk bridge", ports.url("dingtalk", "/metrics"), "from Alertmanager to the chat"),
-        ("Campus", ports.url("campus", "/dispensers"), "break something here"),
-        ("Logs and settings", str(pipeline.folder), "gone when the demo ends"),
-    )
-    lines = [f"{name:20}{where:40}{what}" for name, where, what in rows]
-    return "\n".join(["", *lines, f"{'Grafana':20}{pipeline.grafana or 'left out'}", ""])
+    does = "state, links, and buttons that break things" if pipeline.breakable else "state and links"
+    first = Link("Open this first", pipeline.ports.url("demo", "/"), does)
+    lines = [f"{one.name:20}{one.url:40}{one.what}" for one in (first, *links(pipeline))]
+    if not pipeline.has_dashboards:
+        lines.append(f"{'Grafana':20}{pipeline.grafana}")
+    lines.append(f"{'Logs and settings':20}{pipeline.folder}, gone when the demo ends")
+    return "\n".join(["", *lines, ""])
 
 
 def hints(pipeline: Pipeline) -> str:
-    """What to try, as lines to type in another terminal."""
+    """What to try, as lines to type in another terminal; nothing when the dispensers are the person's own."""
+    if pipeline.options.inventory is not None:
+        return ""
     url = pipeline.ports.url("campus")
     called = Path(sys.argv[0])
     command = f"{called if called.name == 'tapwatch' else 'tapwatch'} simulate"
     return (
-        "Try in another terminal:\n"
+        "Break something on that page, or in another terminal:\n"
         f"  {command} list --url {url}\n"
         f"  {command} inject leak lib-1f-east --url {url}\n"
-        f"  {command} clear --all --url {url}"
+        f"  {command} clear --all --url {url}\n\n"
     )
 
 

@@ -38,6 +38,11 @@ class Metric:
     known_labels: tuple[KnownLabel, ...] = ()
     """Those of the labels whose values are known."""
 
+    @property
+    def is_time(self) -> bool:
+        """Tell whether its values are Unix times, of which 0 means that nobody knows."""
+        return self.name.endswith("_timestamp_seconds")
+
 
 _declared: dict[str, Metric] = {}
 
@@ -603,6 +608,10 @@ UNDELIVERED_ALERTS = _gauge(
 )
 RECONCILED = _gauge(
     "tapwatch_reconciled_timestamp_seconds", "When Alertmanager's active alerts were last compared with the ledger."
+)
+RECONCILING_SINCE = _gauge(
+    "tapwatch_reconciling_since_timestamp_seconds",
+    "Since when this process is to compare Alertmanager's active alerts with the ledger; absent when it is not to.",
 )
 ROBOT_FAILING = _gauge(
     "tapwatch_robot_failure_info",

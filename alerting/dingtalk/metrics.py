@@ -140,6 +140,16 @@ class ReconcilerMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._undelivered = gauge(catalogue.UNDELIVERED_ALERTS, registry)
         self._compared = gauge(catalogue.RECONCILED, registry)
+        self._since = gauge(catalogue.RECONCILING_SINCE, registry)
+
+    def switch_on(self, now: float) -> None:
+        """Comparisons are wanted from this Unix time on."""
+        self._since.set(now)
+
+    def switch_off(self) -> None:
+        """Forget both times, as nobody is late with what is not wanted."""
+        self._since.set(0)
+        self._compared.set(0)
 
     def show(self, undelivered: Mapping[str, int], now: float) -> None:
         """Alerts by severity."""

@@ -65,6 +65,10 @@ class Reconciler:
 
     def use(self, settings: ReconcileSettings | None, alertmanagers: Sequence[str]) -> None:
         """From now on compare so; None for not at all."""
+        if settings is None:
+            self._metrics.switch_off()
+        elif self._settings is None:
+            self._metrics.switch_on(self._clocks.unix())
         self._settings, self._alertmanagers = settings, alertmanagers
 
     async def run(self, session: aiohttp.ClientSession) -> None:

@@ -77,6 +77,7 @@ class ValueDecoder:
         self.first_slot = first_slot
         self.last_slot = first_slot + len(self.slots)
         self._nothing: tuple[None, ...] = (None,) * len(self.slots)
+        self._not_available = value.not_available | ({0} if value.metric.is_time else set())
         self._to_number = _scaling(value.scale)
         self._known: dict[float | str, Rendered] = {}
         self._keeps = value.width == 1 and not words.is_float(value.type) and value.exponent is None
@@ -104,7 +105,7 @@ class ValueDecoder:
         value = self.value
         if isinstance(number, str):
             return Rendered((number,)) if number else self._discard(Discarded.NOT_AVAILABLE)
-        if math.isnan(number) or number in value.not_available:
+        if math.isnan(number) or number in self._not_available:
             return self._discard(Discarded.NOT_AVAILABLE)
         if value.field is not None:
             number = _part(int(number), value.field, signed=value.type.startswith("s"))

@@ -18,6 +18,7 @@ import aiohttp
 import trustme
 import yaml
 
+from exporters.cluster.settings import Part
 from exporters.cluster.simulator.forwarder import Forwarder
 from exporters.cluster.simulator.server import HOST, ServerFiles
 from tapwatch.errors import TapwatchError
@@ -25,6 +26,8 @@ from tapwatch.tls import verifying_context
 
 NAME = "simulated"
 """The name of the cluster, its user and its context."""
+PARTS: tuple[Part, ...] = ("write",)
+"""What is simulated behind the endpoints. The exporter's other parts would ask for objects that there are none of."""
 
 _READY_SECONDS = 20.0
 _ANSWER_SECONDS = 5.0
@@ -38,6 +41,7 @@ class Replica:
         self._trust = trust
         self._log = files.folder / f"replica-{number}.log"
         self._process: asyncio.subprocess.Process | None = None
+        self._hung = False
         # Bound and not listening, this keeps the port for the replica while that is dead, and connections are refused.
         self._reservation = socket.socket()
         self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -58,8 +62,14 @@ class Replica:
         """Whether its process exists; a hung one does."""
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def hung(self) -> bool:
+        """Whether its process exists and answers nothing."""
+        return self.running and self._hung
+
     async def start(self) -> None:
         """Start it; `wait_until_ready` follows."""
+        self._hung = False
         command = [sys.executable, "-m", "exporters.cluster.simulator", str(self._files.folder), str(self.port)]
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -85,16 +95,25 @@ class Replica:
     async def hang(self) -> None:
         """Stop it (SIGSTOP): the port accepts connections, and nothing answers."""
         self._send(signal.SIGSTOP)
+        self._hung = True
 
     async def resume(self) -> None:
         """Go on after `hang`."""
         self._send(signal.SIGCONT)
+        self._hung = False
 
     async def restart(self) -> None:
         """Start it again at its address, killed before if it runs, and wait until it is ready."""
         await self.kill()
         await self.start()
         await self.wait_until_ready()
+
+    async def mend_process(self) -> None:
+        """Let it serve again, whether it hangs or is dead; nothing happens to one that runs."""
+        if not self.running:
+            await self.restart()
+        elif self._hung:
+            await self.resume()
 
     async def fail(self, check: str) -> None:
         """Let a single check fail, such as `etcd`; raises TapwatchError when there is none of this name."""

@@ -4,13 +4,14 @@ A single check can be made to fail, or pass again, by `POST /simulator/checks/NA
 machine can do so, as it listens on loopback.
 """
 
+import asyncio
+import fcntl
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -60,6 +61,8 @@ CHECKS = {
 """What a kube-apiserver 1.37.0 lists, in its order."""
 
 
+_LOCK_TRIES, _LOCK_PAUSE_SECONDS = 200, 0.01
+
 _SIMULATED = {("list", "endpointslices"), *((verb, "leases") for verb in ("create", "get", "patch"))}
 """Verbs and resources; leases can be neither listed nor watched."""
 
@@ -84,6 +87,11 @@ class ServerFiles:
     def stored(self) -> Path:
         """What was written, in place of etcd."""
         return self.folder / "stored.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the replica that writes."""
+        return self.folder / "stored.lock"
 
     @property
     def replicas(self) -> Path:
@@ -169,13 +177,17 @@ class ApiServer:
         """Server-side apply: created or changed, in what all replicas share, as they do etcd."""
         if "etcd" in self._failing:
             return _status(500, "InternalError", "etcdserver: request timed out")
-        stored = self._stored()
         written = {**await request.json()}
-        written["metadata"] = {**written["metadata"], "resourceVersion": str(stored["version"] + 1)}
-        stored = {"version": stored["version"] + 1, "leases": {**stored["leases"], request.path: written}}
-        new = self._files.stored.with_suffix(f".{os.getpid()}")
-        new.write_text(json.dumps(stored), encoding="utf-8")
-        new.replace(self._files.stored)  # at once, as others read it
+        with self._files.lock.open("w") as lock:
+            # One write after the other, as etcd takes them: versions never go back.
+            if not await _take(lock):
+                return _status(500, "InternalError", "etcdserver: request timed out")
+            stored = self._stored()
+            written["metadata"] = {**written["metadata"], "resourceVersion": str(stored["version"] + 1)}
+            stored = {"version": stored["version"] + 1, "leases": {**stored["leases"], request.path: written}}
+            new = self._files.stored.with_suffix(".new")
+            new.write_text(json.dumps(stored), encoding="utf-8")
+            new.replace(self._files.stored)  # at once, as others read it
         return web.json_response(written)
 
     async def _lease(self, request: web.Request) -> web.Response:
@@ -199,6 +211,18 @@ class ApiServer:
         )
         turn(check)
         return web.Response(text="done\n")
+
+
+async def _take(lock: TextIO) -> bool:
+    """Take the lock; False when another replica keeps it, as one that was stopped with it would for long."""
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            await asyncio.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return True
+    return False
 
 
 def _status(code: int, reason: str, message: str) -> web.Response:

@@ -13,6 +13,7 @@ import yaml
 from exporters.cluster.simulator import SimulatedControlPlane
 from tapwatch.errors import TapwatchError
 
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/tapwatch/leases/one"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 
 
@@ -24,6 +25,14 @@ class Client:
         self.address = content["clusters"][0]["cluster"]["server"]
         self.token = content["users"][0]["user"]["token"]
         self._trust = ssl.create_default_context(cafile=kubeconfig.parent / "ca.pem")
+
+    async def apply(self, url: str) -> int:
+        """The version of what was written."""
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.token}"}) as session,
+            session.patch(url, ssl=self._trust, json={"metadata": {"name": "one"}}) as response,
+        ):
+            return int((await response.json())["metadata"]["resourceVersion"])
 
     async def get(self, url: str, token: str | None = None) -> tuple[int, str]:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -65,6 +74,14 @@ async def test_lists_are_for_those_who_show_the_token_and_a_wrong_one_is_refused
         status, text = await client.get(f"{replica.url}{SLICES}", client.token)
         assert status == 200
         assert [item["ports"][0]["port"] for item in json.loads(text)["items"]] == [replica.port]
+
+
+async def test_writes_through_all_replicas_at_once_have_a_version_each_and_none_is_lost(tmp_path: Path) -> None:
+    async with SimulatedControlPlane(tmp_path / "plane", replicas=3) as plane:
+        client = Client(plane.kubeconfig)
+        urls = [f"{replica.url}{LEASE}" for replica in plane.replicas] * 20
+        versions = await asyncio.gather(*(client.apply(url) for url in urls))
+        assert sorted(versions) == list(range(2, 2 + len(urls)))
 
 
 async def test_the_address_leads_to_whoever_is_alive(tmp_path: Path) -> None:

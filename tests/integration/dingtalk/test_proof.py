@@ -142,3 +142,23 @@ async def _silence(session: aiohttp.ClientSession, url: str, name: str) -> None:
     now = datetime.now(UTC)
     period = (now, now + timedelta(hours=1))
     assert await silence(session, [url], {"alertname": name}, period, ("a test", "for a while"))
+
+
+async def test_a_bridge_says_since_when_it_compares_until_it_is_told_not_to(tmp_path: Path) -> None:
+    """While no Alertmanager answers nothing is compared: people must know, and not read that it was in 1970."""
+    outbox, port = f"sqlite:///{tmp_path}/outbox.db", free_port()
+    settings = {"outbox": outbox, "alertmanagers": [f"http://127.0.0.1:{port}"], "reconcile": {"every": "200ms"}}
+    async with running_channel(tmp_path, settings=settings) as channel:
+        (since,) = await comparison_times(channel)
+        assert since.startswith("tapwatch_reconciling_since_timestamp_seconds 1.")
+        async with alertmanager(tmp_path, channel.bridge_url, port=port):
+            await until_metric(channel, "\ntapwatch_reconciled_timestamp_seconds 1.")
+            assert since in await comparison_times(channel)
+            channel.change_settings("reconcile:\n  every: 200ms\n", "")
+            assert (await channel.reload())[0] == 200
+            assert await comparison_times(channel) == []
+
+
+async def comparison_times(channel: Channel) -> list[str]:
+    """The lines that say when something was compared."""
+    return [line for line in (await channel.metrics()).splitlines() if line.startswith("tapwatch_reconcil")]

@@ -3,6 +3,7 @@
 import socket
 
 from demo.ports import USUAL, Ports
+from tapwatch.web import free_port
 
 
 def test_the_files_addresses_become_those_of_this_demo() -> None:
@@ -18,5 +19,14 @@ def test_a_taken_port_is_left_to_whoever_has_it() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        chosen = Ports.choose({"prometheus": port})
-    assert chosen.by_process["prometheus"] != port
+        with Ports.choose({"prometheus": port}) as chosen:
+            assert chosen.by_process["prometheus"] != port
+
+
+def test_two_demos_that_start_at_once_choose_different_ports() -> None:
+    wanted = {"prometheus": free_port()}
+    with Ports.choose(wanted) as one, Ports.choose(wanted) as other:
+        assert one.by_process == wanted
+        assert other.by_process != wanted
+    with Ports.choose(wanted) as later:
+        assert later.by_process == wanted

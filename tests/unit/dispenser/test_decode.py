@@ -16,6 +16,7 @@ from exporters.dispenser.words import Order, WordType
 from tapwatch.catalogue import (
     DISPENSER_AMBIENT_TEMPERATURE,
     DISPENSER_FAULT,
+    DISPENSER_LAST_MAINTENANCE,
     DISPENSER_MAP_VERSION,
     DISPENSER_STATE,
     Metric,
@@ -54,6 +55,12 @@ def number(raw: str, value: Value) -> float | Discarded:
 
 def test_a_value_is_scaled_as_people_write_it() -> None:
     assert decode("028d", one_value(scale=0.1)).texts == ["65.3"]
+
+
+def test_a_time_of_zero_is_no_time() -> None:
+    value = one_value("u32", DISPENSER_LAST_MAINTENANCE)
+    assert number("00000000", value) is Discarded.NOT_AVAILABLE
+    assert number("59682f00", value) == 1.5e9
 
 
 def test_an_offset_is_added_after_scaling() -> None:

@@ -1,0 +1,1 @@
+"""The demo's own pages: how everything stands, buttons that break things, and the documentation that alerts link to."""
