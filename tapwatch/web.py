@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 
-from tapwatch import __version__, catalogue, supervisor
+from tapwatch import __version__, catalogue, servicemanager
 from tapwatch.errors import ConfigError, TapwatchError
 from tapwatch.instruments import counter, gauge, histogram
 from tapwatch.webconfig import WebGate
@@ -229,9 +229,9 @@ async def serve(service: Service, address: Address, web_config: Path | None) -> 
     loop.add_signal_handler(signal.SIGHUP, server.reload_on_signal)
     async with server.running(address) as bound:
         log.info("process.listening", process=service.name, address=str(bound), tls=gate.ssl_context is not None)
-        supervisor.tell(supervisor.READY)
+        servicemanager.tell(servicemanager.READY)
         await stop.wait()
-        supervisor.tell(supervisor.STOPPING)
+        servicemanager.tell(servicemanager.STOPPING)
         log.info("process.draining", process=service.name)
         server.drain()
     log.info("process.stopped", process=service.name)
