@@ -82,15 +82,17 @@ cluster-down: dev ## End that cluster and remove all that is left of it
 experiments: dev ## Break that in many ways on a cluster of its own, as root, and print how soon it is right (EXPERIMENTS_ARGS=--short)
 	@$(BIN)/python -m laboratory.experiments $(EXPERIMENTS_ARGS)
 
+# With `make lock LOCK_ARGS=` what is locked keeps its version, and only what is new is added.
+LOCK_ARGS ?= --upgrade
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links
+
 lock: ## Lock the newest allowed dependencies with hashes (needs uv)
-	@for kind in run dev; do \
-		extra=; [ $$kind = run ] || extra="--extra dev -c requirements/run.txt"; \
-		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-			--no-emit-index-url --no-emit-find-links pyproject.toml $$extra -o requirements/$$kind.txt || exit 1; \
-	done
-	@for kind in build image; do \
-		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-			--no-emit-index-url --no-emit-find-links requirements/$$kind.in -o requirements/$$kind.txt || exit 1; \
+	@command -v uv >/dev/null || { echo "make lock needs uv on PATH: pip install uv" >&2; exit 1; }
+	@$(LOCK) $(LOCK_ARGS) pyproject.toml -o requirements/run.txt
+	@$(LOCK) $(LOCK_ARGS) pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	@for kind in build image go pips/oldest pips/newest; do \
+		$(LOCK) $(LOCK_ARGS) requirements/$$kind.in -c requirements/dev.txt -o requirements/$$kind.txt || exit 1; \
 	done
 
 clean-cache: ## Remove what these targets fetched and made in ~/.cache/tapwatch

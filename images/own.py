@@ -37,6 +37,7 @@ SBOM: Final = "usr/share/sbom/tapwatch.cdx.json"
 _FILES = (
     *("Containerfile", ".containerignore", "pyproject.toml", "README.md", "LICENSE"),
     *(f"requirements/{kind}.txt" for kind in ("build", "image", "run")),
+    *(f"requirements/{path.name}" for path in sorted((ROOT / "requirements").glob("*.py"))),
 )
 _FOLDERS = ("tapwatch", "exporters", "alerting", "dashboards", "demo", "k8s", "images")
 _UNCOPIED = {"__pycache__", "secrets"}

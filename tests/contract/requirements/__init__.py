@@ -1,0 +1,1 @@
+"""The locks: in step with the project, and installed as they are on any later day."""

@@ -1,0 +1,1 @@
+"""What is said while the locked dependencies are installed."""
