@@ -11,6 +11,7 @@ from rich.console import Console
 
 from demo.check import check
 from demo.pipeline import Options, Pipeline, running_pipeline
+from demo.scratch import scratch_folder
 from demo.status import hints, overview, show_until
 from tapwatch import log
 from tapwatch.process import EXIT_FAILED, exit_on_faults
@@ -52,9 +53,9 @@ def command(check_only: bool, **choices: object) -> None:  # noqa: FBT001 - clic
 
 async def _run(options: Options, *, check_only: bool) -> bool:
     console = Console(highlight=False, soft_wrap=True)
-    with tempfile.TemporaryDirectory(prefix="tapwatch-demo-") as folder:
+    with scratch_folder(Path(tempfile.gettempdir())) as folder:
         console.print("[dim]Starting:[/]")
-        async with running_pipeline(Path(folder), options, lambda name: console.print(f"[dim]  {name}[/]")) as pipeline:
+        async with running_pipeline(folder, options, lambda name: console.print(f"[dim]  {name}[/]")) as pipeline:
             console.print(overview(pipeline))
             passed = await _check(pipeline, console) if check_only else await _show(pipeline, console)
         console.print("[dim]Everything is stopped.[/]")
