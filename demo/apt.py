@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.child import end_with_parent
+from tapwatch.cache import held
 from tapwatch.errors import TapwatchError
 
 Tell = Callable[[str], None]
@@ -62,7 +63,7 @@ class Apt:
             )
         self._folder = folder
         self._tell = tell
-        self._own_lists = False
+        self._own_lists = self._updated = False
         self._trouble = ""
         (folder / "archives" / "partial").mkdir(parents=True, exist_ok=True)
 
@@ -76,10 +77,9 @@ class Apt:
         return {package.name: package for package in found if package}
 
     def required(self, name: str) -> Package:
-        """The package, after own lists are fetched where the system's do not know it. Raises TapwatchError."""
+        """The package, by own lists where the system's do not know it. Raises TapwatchError."""
         found = self.packages([name]).get(name)
-        if found is None and not self._own_lists:
-            self._update_own_lists()
+        while found is None and self._turn_to_better_lists():
             found = self.packages([name]).get(name)
         if found is None:
             why = f"the package lists cannot be fetched: {self._trouble}" if self._trouble else "it is in none of them"
@@ -94,10 +94,9 @@ class Apt:
         try:
             return self._downloaded(packages, folder, done)
         except TapwatchError:
-            if self._own_lists:
+            if not self._turn_to_better_lists():  # the lists may name versions that are not kept any more
                 raise
-        self._update_own_lists()  # the system's lists name versions that are not kept any more
-        return self._downloaded([self.required(package.name) for package in packages], folder, done)
+        return self.download([self.required(package.name) for package in packages], folder, done)
 
     def extract(self, archive: Path, root: Path) -> None:
         """Unpack an archive into `root`. Raises TapwatchError."""
@@ -119,11 +118,22 @@ class Apt:
         settings = {**_OPTIONS, "Dir::Cache": str(self._folder), **lists}
         return [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
 
-    def _update_own_lists(self) -> None:
-        """A source that fails is no fault while the others have what is wanted: what it said is kept for that case."""
-        self._own_lists = True
+    def _turn_to_better_lists(self) -> bool:
+        """From the system's lists to own ones as they are, and from those to new ones; False when these are had."""
+        if self._updated:
+            return False
         lists = self._folder / "lists"
         (lists / "partial").mkdir(parents=True, exist_ok=True)
+        if self._own_lists or not any(lists.glob("*Packages*")):
+            self._updated = True
+            with held(self._folder / "lists.lock", "package lists"):
+                self._update(lists)
+        self._own_lists = True
+        return True
+
+    def _update(self, lists: Path) -> None:
+        """A source that fails is no fault while the others have what is wanted: what it said is kept for that case."""
+        self._own_lists = True
         self._tell("Fetching package lists, as the system has none that serve (apt-get update would make them) ...")
         answer = self._run(
             ["apt-get", "--quiet=2", *self._options(), "update"],

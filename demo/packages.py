@@ -47,6 +47,12 @@ def unpacked(
     return folder
 
 
+def program(name: str, package: str) -> Path:
+    """Return the program on PATH, else Debian's, fetched at first use. Raises TapwatchError when there is none."""
+    on_path = shutil.which(name)
+    return Path(on_path) if on_path else unpacked(package, [debian.Program(name)]) / "bin" / name
+
+
 def _fetched(package: str, programs: Sequence[debian.Program], finish: Callable[[Path], None]) -> Path:
     def make(folder: Path) -> None:
         names = " and ".join(program.name for program in programs) or package
