@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import os
 import signal
 import sys
 import time
@@ -18,6 +19,7 @@ STOP_SECONDS = 10.0
 
 _LOG_LINES = 15
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+_LIBC = ctypes.CDLL(None)
 
 
 def tapwatch_command(*arguments: str) -> list[str]:
@@ -36,6 +38,7 @@ class Child:
     @classmethod
     async def start(cls, name: str, command: Sequence[str | Path], log: Path) -> "Child":
         """Start `command` with its output in `log`; it ends when we do, however we end. Raises TapwatchError."""
+        parent = os.getpid()
         with log.open("ab") as output:
             try:
                 process = await asyncio.create_subprocess_exec(
@@ -44,7 +47,7 @@ class Child:
                     stdout=output,
                     stderr=output,
                     start_new_session=True,  # Ctrl-C is for us; we stop the others in order
-                    preexec_fn=_end_with_parent,
+                    preexec_fn=lambda: end_with_parent(parent),
                 )
             except OSError as error:
                 raise TapwatchError(f"{name} cannot be started: {error}") from error
@@ -89,8 +92,11 @@ class Child:
             await self._process.wait()
 
 
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def end_with_parent(parent: int) -> None:
+    """Make the calling process, a new child of `parent`, end with it, even when that is killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it was killed before the kernel knew
+        os._exit(1)
 
 
 async def _answers(session: aiohttp.ClientSession, url: str) -> bool:

@@ -13,6 +13,7 @@ from rich.console import Console
 from demo.check import check
 from demo.front.service import serving_front_page
 from demo.pipeline import Options, Pipeline, read_inventory, running_pipeline
+from demo.scratch import scratch_folder
 from demo.status import hints, overview, show_until
 from tapwatch import log
 from tapwatch.process import EXIT_FAILED, exit_on_faults
@@ -83,12 +84,10 @@ def _refuse_what_does_not_go_together(context: click.Context, options: Options, 
 async def _run(options: Options, *, check_only: bool) -> bool:
     console = Console(highlight=False, soft_wrap=True)
     inventory = read_inventory(options)
-    with tempfile.TemporaryDirectory(prefix="tapwatch-demo-") as folder:
+    with scratch_folder(Path(tempfile.gettempdir())) as folder:
         console.print("[dim]Starting:[/]")
         async with (
-            running_pipeline(
-                Path(folder), options, lambda name: console.print(f"[dim]  {name}[/]"), inventory
-            ) as pipeline,
+            running_pipeline(folder, options, lambda name: console.print(f"[dim]  {name}[/]"), inventory) as pipeline,
             serving_front_page(pipeline),
         ):
             console.print(overview(pipeline), markup=False)

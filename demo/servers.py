@@ -1,110 +1,107 @@
-"""Where Prometheus, Alertmanager and their tools come from: PATH, else Debian's packages in the user's cache.
+"""Where Prometheus, Alertmanager and their tools come from: PATH, else Debian's packages in the user's cache."""
 
-Removing the cache folder removes all that was fetched.
-"""
-
-import fcntl
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from demo import debian
-from tapwatch.cache import cache_folder
+from demo import alertmanager, packages
+from demo.debian import Program as Packaged
+from tapwatch.cache import tell
 from tapwatch.errors import TapwatchError
 
 Program = Literal["prometheus", "promtool", "alertmanager", "amtool"]
+Version = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Origin:
-    """How a program is had."""
+    """How programs are had that come together."""
 
     package: str
-    """Debian's and Ubuntu's package."""
-    executables: tuple[str, ...]
-    """Its file's name: upstream first, then in the package."""
-    oldest: tuple[int, int]
+    """Debian's and Ubuntu's package; it may leave some of the programs to packages that it depends on."""
+    programs: tuple[Packaged, ...]
+    oldest: Version
     """The first version that knows everything in our rules (`keep_firing_for`) and routes."""
+    finish: Callable[[Path], None] = lambda _: None
+    """What is added to the unpacked package."""
+
+    @property
+    def needed(self) -> str:
+        """The programs and their version, for a person."""
+        return f"{' and '.join(one.name for one in self.programs)} {_text(self.oldest)} or later"
 
 
-_PROMETHEUS, _ALERTMANAGER = (2, 42), (0, 25)
-ORIGINS: dict[Program, Origin] = {
-    "prometheus": Origin("prometheus", ("prometheus",), _PROMETHEUS),
-    "promtool": Origin("prometheus", ("promtool",), _PROMETHEUS),
-    "alertmanager": Origin("prometheus-alertmanager", ("alertmanager", "prometheus-alertmanager"), _ALERTMANAGER),
-    "amtool": Origin("prometheus-alertmanager", ("amtool",), _ALERTMANAGER),
-}
-
-# Debian's Alertmanager reads its templates from this fixed folder, which only an installation would make.
-_ASSETS = b"/usr/share/prometheus/alertmanager"
-_ASSETS_DESCRIPTOR = b"/proc/self/fd/9"
+_ASSETS = '--web.local-assets="$root/usr/share/prometheus/web/"'
+_ORIGINS = (
+    Origin("prometheus", (Packaged("prometheus", arguments=_ASSETS), Packaged("promtool")), oldest=(2, 42)),
+    Origin(
+        "prometheus-alertmanager",
+        (Packaged("alertmanager", alertmanager.EXECUTABLE), Packaged("amtool")),
+        oldest=(0, 25),
+        finish=alertmanager.make_runnable,
+    ),
+)
 
 
 def locate(program: Program) -> Path:
-    """The program's executable, fetched when it is not on PATH. Raises TapwatchError with what to do."""
-    origin = ORIGINS[program]
-    found = next((path for name in origin.executables if (path := shutil.which(name))), None)
-    executable = Path(found) if found else _fetched(origin) / "bin" / program
-    _require_version(program, executable)
+    """Return the program's executable, fetched when PATH has none that serves. Raises TapwatchError with what to do."""
+    origin, packaged = next((one, it) for one in _ORIGINS for it in one.programs if it.name == program)
+    on_path = next((Path(path) for name in (program, packaged.executable) if (path := shutil.which(name))), None)
+    refused = _refusal(program, on_path, origin.oldest) if on_path else ""
+    if on_path and not refused:
+        return on_path
+    try:
+        executable = _debians(program, origin)
+    except TapwatchError as error:
+        raise TapwatchError(f"{f'{refused}; ' if refused else ''}put {origin.needed} on PATH: {error}") from error
+    if refused:
+        tell(f"{refused}; {executable} (Debian's, {_text(_version(executable))}) is taken.")
     return executable
 
 
-def _require_version(program: Program, executable: Path) -> None:
-    answer = subprocess.run([executable, "--version"], capture_output=True, text=True, check=False)  # noqa: S603 - found by name
-    match = re.search(r"version (\d+)\.(\d+)", answer.stdout + answer.stderr)
-    if match is None:
-        raise TapwatchError(f"{executable} --version does not answer as {program} does: {answer.stderr.strip()}")
-    version, oldest = (int(match[1]), int(match[2])), ORIGINS[program].oldest
+def _debians(program: Program, origin: Origin) -> Path:
+    def fault(folder: Path) -> str:
+        answers = (_answer(folder / "bin" / one.name) for one in origin.programs)
+        return next((answer for answer in answers if _parsed(answer) is None), "")
+
+    executable = packages.unpacked(origin.package, origin.programs, origin.finish, fault) / "bin" / program
+    if refused := _refusal(program, executable, origin.oldest):
+        raise TapwatchError(refused)
+    return executable
+
+
+def _refusal(program: Program, executable: Path, oldest: Version) -> str:
+    """Why the executable does not serve; nothing when it does."""
+    answer = _answer(executable)
+    version = _parsed(answer)
+    if version is None:
+        return f"{executable} --version does not answer as {program} does: {answer}"
     if version < oldest:
-        needed = ".".join(map(str, oldest))
-        raise TapwatchError(f"{executable} is version {match[1]}.{match[2]}; put {program} {needed} or later on PATH")
+        return f"{executable} is version {_text(version)}, and {_text(oldest)} is needed"
+    return ""
 
 
-def _fetched(origin: Origin) -> Path:
-    """The cache folder of a package; its programs stand in `bin/`, ready to run from where they are."""
-    folder = cache_folder() / "servers" / origin.package
-    programs = [program for program, one in ORIGINS.items() if one.package == origin.package]
-    with _lock(folder.with_suffix(".lock")):
-        if not folder.is_dir():
-            print(f"Fetching {' and '.join(programs)} (Debian's package {origin.package}) ...", file=sys.stderr)  # noqa: T201 - progress
-            try:
-                debian.unpack(origin.package, folder, cache_folder() / "apt")
-            except TapwatchError as error:
-                raise TapwatchError(f"put {' and '.join(programs)} on PATH: {error}") from error
-        for program in programs:
-            _make_runnable(program, folder)
-    return folder
+def _version(executable: Path) -> Version:
+    return _parsed(_answer(executable)) or (0, 0)
 
 
-@contextmanager
-def _lock(file: Path) -> Iterator[None]:
-    """Two commands that start at once fetch a package once."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+def _answer(executable: Path) -> str:
+    """What it prints when asked for its version; one of another architecture cannot even be started."""
+    try:
+        result = subprocess.run([executable, "--version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603 - found by name
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (result.stdout + result.stderr).strip()[:500] or f"exit status {result.returncode}"
 
 
-def _make_runnable(program: Program, root: Path) -> None:
-    """Write `bin/PROGRAM`, which runs the unpacked executable with its own assets, whatever folder it is called in."""
-    script, executable = root / "bin" / program, root / "usr" / "bin" / ORIGINS[program].executables[-1]
-    if script.exists():
-        return
-    script.parent.mkdir(exist_ok=True)
-    arguments, prelude = "", ""
-    if program == "prometheus":
-        arguments = f'--web.local-assets="{root}/usr/share/prometheus/web/" '
-    elif _ASSETS in (content := executable.read_bytes()):
-        # The folder's name is replaced by one of the same length, so that nothing else in the executable moves.
-        executable = script.with_suffix(".patched")
-        executable.write_bytes(content.replace(_ASSETS, _ASSETS_DESCRIPTOR.ljust(len(_ASSETS), b"/")))
-        executable.chmod(0o755)
-        prelude = f'exec 9<"{root}{_ASSETS.decode()}"\n'
-    script.write_text(f'#!/bin/sh\n{prelude}exec "{executable}" {arguments}"$@"\n', encoding="utf-8")
-    script.chmod(0o755)
+def _parsed(answer: str) -> Version | None:
+    match = re.search(r"version (\d+)\.(\d+)", answer)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _text(version: Version) -> str:
+    return ".".join(map(str, version))

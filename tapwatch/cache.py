@@ -42,7 +42,7 @@ def cached(name: str, key: str, make: Callable[[Path], None]) -> Path:
         return folder
     partial, lock = (folder.with_name(f".{folder.name}.{part}") for part in ("partial", "lock"))
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with _held(lock, name):
+    with held(lock, name):
         if not folder.is_dir():
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
@@ -57,7 +57,8 @@ def tell(text: str, *, end: str = "\n") -> None:
 
 
 @contextmanager
-def _held(lock: Path, name: str) -> Iterator[None]:
+def held(lock: Path, name: str) -> Iterator[None]:
+    """Hold a lock on a file while the context lasts; a person is told when that means waiting."""
     with lock.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

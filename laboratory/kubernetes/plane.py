@@ -175,6 +175,6 @@ def _start_balancer(lan: Lan, entrance: Endpoint, masters: Sequence[Master], fol
     servers = {master.name: f"{master.api.address}:{master.api.port}" for master in masters}
     file = folder / "haproxy.cfg"
     file.write_text(configuration(entrance.address, entrance.port, servers))
-    balancer = Daemon("haproxy", [*haproxy(), "-db", "-f", file], folder / "haproxy.log")
+    balancer = Daemon("haproxy", [haproxy(), "-db", "-f", file], folder / "haproxy.log")
     lan.running.callback(balancer.kill)
     return balancer

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from demo import debian
+from demo.packages import unpacked
 from exporters.dispenser.address import Gateway, SerialSettings
 from laboratory.modbus.libmodbus_terminals import joined_terminals
 from laboratory.programs.compiling import require_compiling
-from tapwatch.cache import cache_folder, cached, digest, tell
+from tapwatch.cache import cached, digest, tell
 from tapwatch.errors import TapwatchError
 
 SOURCE = Path(__file__).with_suffix(".c")
@@ -24,7 +24,8 @@ Framing = Literal["tcp", "rtu+tcp"]
 Registers = Mapping[int, Mapping[str, Sequence[int | None]]]
 """By unit and first place (`i0`, `h10`, `c3`, `d0`) what follows each other from there; None is a hole."""
 
-_LIBRARY, _HEADERS = "libmodbus5", "libmodbus-dev"
+_PACKAGE = "libmodbus-dev"
+"""The headers, and a link to the library, which therefore comes along."""
 _FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
 _STEP_SECONDS = 10.0
 
@@ -115,13 +116,12 @@ def _build(folder: Path) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
         raise TapwatchError("libmodbus' server cannot be built without cc: install a C compiler")
-    tell(f"libmodbus: fetching Debian's packages {_LIBRARY} and {_HEADERS}, and compiling")
-    for package in (_LIBRARY, _HEADERS):
-        debian.unpack(package, folder / package, cache_folder() / "apt")
-    (library,) = (folder / _LIBRARY).rglob("libmodbus.so.5")
+    root = unpacked(_PACKAGE) / "root"
+    library = next(root.rglob("libmodbus.so.5"))
     shutil.copy(library, folder)
-    headers = folder / _HEADERS / "usr" / "include" / "modbus"
+    headers = root / "usr" / "include" / "modbus"
     output: list[str | Path] = ["-o", folder / "libmodbus-server", folder / library.name, "-Wl,-rpath,$ORIGIN"]
+    tell("libmodbus: compiling the server")
     command = [compiler, *_FLAGS, "-I", headers, SOURCE, *output]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:

@@ -17,13 +17,12 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from demo import debian
+from demo.debian import Program
+from demo.packages import unpacked
 from laboratory.servers.daemon import Daemon, free_port, until_stopped
-from tapwatch.cache import cache_folder, cached, tell
 from tapwatch.errors import TapwatchError
 
 USER = "tapwatch"
-_COMPANIONS = ("postgresql-1", "libicu", "libldap", "libpq", "libsasl2", "libxml2", "libxslt")
 _READY_SECONDS = 30.0
 _QUICK = ("fsync=off", "full_page_writes=off", "jit=off", "max_connections=50")
 
@@ -42,7 +41,7 @@ class PostgreSQL:
         programs, data = _programs(), folder / "data"
         options = ["--username", USER, "--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8"]
         made = subprocess.run(
-            [*_environment(programs), programs / "initdb", "-D", data, *options],
+            [*_no_root(), programs / "initdb", "-D", data, *options],
             capture_output=True,
             text=True,
             check=False,
@@ -51,7 +50,7 @@ class PostgreSQL:
             raise TapwatchError(f"initdb failed: {made.stderr}")
         port = free_port()
         settings = [part for one in (*_QUICK, f"port={port}", "listen_addresses=127.0.0.1") for part in ("-c", one)]
-        command = [*_environment(programs), programs / "postgres", "-D", data, "-k", "", *settings]
+        command = [*_no_root(), programs / "postgres", "-D", data, "-k", "", *settings]
         server = cls(Daemon("postgresql", command, folder / "postgresql.log"), port)
         try:
             server.wait_until_ready()
@@ -110,21 +109,8 @@ class PostgreSQL:
 
 def _programs() -> Path:
     """The folder with initdb and postgres."""
-
-    def fetch(folder: Path) -> None:
-        tell("Fetching PostgreSQL (Debian's package postgresql) ...")
-        debian.unpack("postgresql", folder / "root", cache_folder() / "apt", _COMPANIONS)
-
-    found = sorted((cached("postgresql", "debian", fetch) / "root").glob("usr/lib/postgresql/*/bin"))
-    if not found:
-        raise TapwatchError("Debian's package postgresql holds no server")
-    return found[-1]
+    return unpacked("postgresql", (Program("initdb"), Program("postgres"))) / "bin"
 
 
-def _environment(programs: Path) -> list[str | Path]:
-    """Its own libraries, and no root."""
-    libraries = ":".join(str(folder) for folder in programs.parents[3].glob("lib/*-linux-gnu"))
-    command: list[str | Path] = ["env", f"LD_LIBRARY_PATH={libraries}"]
-    if os.geteuid() == 0:
-        command = ["unshare", "--user", "--map-user=1000", "--map-group=1000", *command]
-    return command
+def _no_root() -> list[str | Path]:
+    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []

@@ -122,7 +122,15 @@ def test_haproxy_takes_the_settings(built: Built, tmp_path: Path) -> None:
     for name, text in texts.items():
         file = tmp_path / f"{name}.cfg"
         file.write_text(text, encoding="utf-8")
-        command = ["env", "POD_NAMESPACE=one", "CLUSTER_DOMAIN=cluster.local", *haproxy(), "-c", "-f", file]
+        command: list[str | Path] = [
+            "env",
+            "POD_NAMESPACE=one",
+            "CLUSTER_DOMAIN=cluster.local",
+            haproxy(),
+            "-c",
+            "-f",
+            file,
+        ]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         assert answer.returncode == 0, answer.stderr
         assert "WARNING" not in answer.stderr

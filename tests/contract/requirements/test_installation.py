@@ -54,7 +54,7 @@ def test_file_with_another_hash_is_refused(empty: Empty, stub_lock: StubLock) ->
 
 
 def test_unreachable_index_is_told_in_a_sentence_with_the_remedy(empty: Empty, stub_lock: StubLock) -> None:
-    empty.settings |= {"PIP_INDEX_URL": "http://somebody:secret@127.0.0.1:1/simple", "PIP_RETRIES": "1"}
+    empty.settings.update(PIP_INDEX_URL="http://somebody:secret@127.0.0.1:1/simple", PIP_RETRIES="1")
     sentence = refusal(empty, stub_lock("go.txt"))
     assert sentence.startswith("The package index http://somebody:****@127.0.0.1:1/simple cannot be reached (")
     assert "pip config set global.index-url" in sentence

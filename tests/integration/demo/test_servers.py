@@ -41,21 +41,38 @@ async def test_both_servers_start_from_any_folder(tmp_path: Path) -> None:
         assert not child.running
 
 
-def test_a_program_that_is_too_old_is_told_with_the_version_needed(
+def test_a_program_that_is_too_old_is_told_and_another_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = an_old_prometheus(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert locate("prometheus") != old
+    told = capsys.readouterr().err
+    assert f"{old} is version 2.31, and 2.42 is needed; " in told
+    assert "is taken" in told
+
+
+def test_a_program_that_is_too_old_is_told_where_no_other_can_be_had(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = tmp_path / "prometheus"
-    old.write_text("#!/bin/sh\necho 'prometheus, version 2.31.2 (branch: HEAD)'\n", "utf-8")
-    old.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    with pytest.raises(TapwatchError, match=r"is version 2\.31; put prometheus 2\.42 or later on PATH"):
+    old = an_old_prometheus(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(TapwatchError, match=rf"{old} is version 2\.31, and 2\.42 is needed; put prometheus .*2\.42"):
         locate("prometheus")
+
+
+def an_old_prometheus(folder: Path) -> Path:
+    program = folder / "prometheus"
+    program.write_text("#!/bin/sh\necho 'prometheus, version 2.31.2 (branch: HEAD)'\n", "utf-8")
+    program.chmod(0o755)
+    return program
 
 
 def test_a_system_without_apt_is_told_what_to_put_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with pytest.raises(TapwatchError, match="put prometheus and promtool on PATH"):
+    with pytest.raises(TapwatchError, match=r"put prometheus .* on PATH: this system has no apt-get"):
         locate("prometheus")
 
 

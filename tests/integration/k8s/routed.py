@@ -177,5 +177,5 @@ def _router(folder: Path, number: int, name_server_port: int, exporter_port: int
         text = text.replace(before, after)
     file = folder / f"haproxy-{number}.cfg"
     file.write_text(text, encoding="utf-8")
-    daemon = Daemon("router", [*_ENVIRONMENT, *haproxy(), "-W", "-db", "-f", file], folder / f"haproxy-{number}.log")
+    daemon = Daemon("router", [*_ENVIRONMENT, haproxy(), "-W", "-db", "-f", file], folder / f"haproxy-{number}.log")
     return Router(daemon, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{own_port}")
