@@ -5,6 +5,7 @@ stays mounted or running when a command ends, however it ends. It shares this ma
 and trusted certificates.
 """
 
+import inspect
 import os
 import shutil
 import subprocess
@@ -47,7 +48,9 @@ class FreshRoot:
 
         Raises TapwatchError.
         """
-        key = digest([suite.encode(), *(name.encode() for name in packages), *recipe(), Path(__file__).read_bytes()])
+        key = digest(
+            [suite.encode(), *(name.encode() for name in packages), *recipe(), inspect.getsource(_install).encode()]
+        )
         below = cached(f"debian-{suite}", key, lambda made: _install(suite, packages, made / "root")) / "root"
         for name in ("root", "above", "work"):
             (folder / name).mkdir(parents=True)
@@ -78,7 +81,7 @@ class FreshRoot:
         unshare = ("unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "--propagation=private")
         places = (str(self.folder / "root"), str(self.below), str(self.folder / "above"), str(self.folder / "work"))
         become = ("setpriv", f"--reuid={_ID}", f"--regid={_ID}", "--clear-groups")
-        shell = ("sh", "-c", 'cd "$1" && eval "exec $2"', "sh", folder, command)
+        shell = ("sh", "-c", 'cd "$1" && eval "$2"; exit $?', "sh", folder, command)
         inside = ("env", "-i", *self._environment(), *become, *shell)
         with log.open("ab") as output:
             return subprocess.Popen(
