@@ -17,8 +17,8 @@ PAGES = (Path("README.md"), *sorted(Path("docs").glob("*.md")))
 
 NO_COMMANDS = {"buttons", "outbox", "undelivered"}
 """What follows `tapwatch` in names that nobody types: of keys, locks and groups."""
-OF_OTHER_PROGRAMS = {"--server-side", "--web.local-assets"}
-"""Options in our sentences that are not ours: kubectl's and Alertmanager's or Prometheus'."""
+OF_OTHER_PROGRAMS = {"--server-side", "--web.local-assets", "--user", "--map-root-user", "--mount"}
+"""Options in our sentences and scripts that are not ours: kubectl's, Prometheus', unshare's."""
 
 _COMMAND = re.compile(r"(?<![\w./-])tapwatch +([a-z][^\n`|;<>]*)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z.-]*[a-z]")
