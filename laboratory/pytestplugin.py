@@ -25,6 +25,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 _MARKERS: Final = {
     "compiled": "needs a program that is compiled: Kubernetes, kubeconform, pint, libmodbus",
+    "slow": "takes more than half a minute: the demo's own check",
     "root": "needs root: namespaces, Zabbix, images, roots of other Debian releases",
 }
 _EVERYTHING: Final = "--everything"
@@ -58,7 +59,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if os.geteuid() != 0:
         missing.add("root")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in missing)]
-    items[:] = [item for item in items if item not in set(left_out)]
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
     config.hook.pytest_deselected(items=left_out)
     config.stash[_LEFT_OUT] = len(left_out)
 
@@ -83,7 +85,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     count = config.stash.get(_LEFT_OUT, 0)
     if count:
         how = "sudo make test-all" if os.geteuid() != 0 else "make test-all"
-        what = "root" if config.getoption(_EVERYTHING) else "compiled programs or root"
+        what = "root" if config.getoption(_EVERYTHING) else "compiled programs, root or patience"
         terminalreporter.line(f"{count} tests need {what} and were left out: {how}, or pytest {_EVERYTHING} as root")
 
 

@@ -18,6 +18,8 @@ from tapwatch import catalogue
 from tapwatch.catalogue import Metric
 from tests.integration.cluster.misbehaving import say, serving
 
+pytestmark = pytest.mark.compiled
+
 TIMING = Timing.model_construct(connect_timeout=1.0, timeout=5.0)
 
 

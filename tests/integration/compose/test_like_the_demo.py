@@ -84,10 +84,10 @@ def _settings(folder: Path, pipeline: Pipeline) -> Mapping[str, Any]:
     """The demo's own settings of our processes, by file, with the usual ports and a container's places."""
     found = {}
     for file in ("dispenser-exporter.yaml", "dingtalk.yaml"):
-        text = (folder / file).read_text(encoding="utf-8")
+        text = (folder / file).read_text(encoding="utf-8").replace(str(folder), ".")
         for process, port in USUAL.items():
             text = text.replace(f"{HOST}:{pipeline.ports.by_process[process]}", f"{HOST}:{port}")
-        found[file] = yaml.safe_load(text)
+        found[file] = {key: value for key, value in yaml.safe_load(text).items() if value != []}
     dingtalk = found["dingtalk.yaml"]
     for secret in ("token", "secret"):
         key = "access_token_file" if secret == "token" else "secret_file"

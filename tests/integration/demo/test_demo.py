@@ -50,6 +50,7 @@ def children_of(process: asyncio.subprocess.Process) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(PATIENCE_SECONDS)
 async def test_every_message_arrives_and_each_stage_is_timed() -> None:
     async with running_demo("--check", "--dispensers=8") as process:

@@ -28,6 +28,7 @@ UNIT = 7
 Series = tuple[str, tuple[tuple[str, str], ...]]
 
 
+@pytest.mark.compiled
 async def test_the_samples_are_those_that_modbus_exporter_reads(tmp_path: Path) -> None:
     settings = tmp_path / "modbus.yml"
     settings.write_text(

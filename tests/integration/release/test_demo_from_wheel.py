@@ -4,8 +4,9 @@ import pytest
 
 from tests.integration.release.wheel import Installed
 
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 
-@pytest.mark.timeout(900)
+
 def test_the_demo_passes_its_own_check(installed: Installed) -> None:
     answer = installed.run("tapwatch", "demo", "--check", "--no-grafana", timeout=600)
     assert answer.returncode == 0, answer.stdout + answer.stderr
