@@ -18,10 +18,11 @@ from alerting.dingtalk import pages, records
 from alerting.dingtalk.acts import Office
 from alerting.dingtalk.attendance import Attendance
 from alerting.dingtalk.buttons import Signer
-from alerting.dingtalk.charts import Charts, Darkroom, Easel
+from alerting.dingtalk.charts import Charts, Darkroom
 from alerting.dingtalk.clocks import Clocks
 from alerting.dingtalk.delivery import Delivery
 from alerting.dingtalk.direct import DirectDelivery
+from alerting.dingtalk.easel import Easel
 from alerting.dingtalk.escalation import Escalation
 from alerting.dingtalk.files import load_all
 from alerting.dingtalk.message import Reader

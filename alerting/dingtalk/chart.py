@@ -2,8 +2,6 @@
 
 import io
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import matplotlib as mpl
@@ -11,21 +9,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
+from alerting.dingtalk.easel import Picture
+
 _INCHES, _DOTS = (6.0, 2.6), 110
 _FAMILIES = ["Noto Sans CJK SC", "Noto Sans CJK TC", "WenQuanYi Micro Hei", "DejaVu Sans"]
 """The first that the machine has."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What is to be drawn."""
-
-    lines: Sequence[tuple[str, Sequence[tuple[float, float]]]]
-    """A name, and Unix times with values."""
-    threshold: float | None
-    fired_at: float
-    """Unix time."""
-    time_zone: str
 
 
 def draw(picture: Picture) -> bytes:

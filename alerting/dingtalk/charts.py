@@ -1,18 +1,16 @@
-"""Charts for messages: asked of Prometheus, drawn in a process of their own, kept under names that nobody guesses."""
+"""Charts for messages: asked of Prometheus, drawn by the easel, kept under names that nobody guesses."""
 
 import asyncio
-import multiprocessing
 import secrets
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 import aiohttp
 import structlog
 
-from alerting.dingtalk.chart import Picture, draw, prepare
 from alerting.dingtalk.clocks import Clocks
+from alerting.dingtalk.easel import Easel, Picture
 from alerting.dingtalk.expression import read_expression
 from alerting.dingtalk.prometheus import Line, query_range
 from alerting.dingtalk.settings import PictureSettings
@@ -26,39 +24,6 @@ log = structlog.get_logger()
 
 MOST_LINES = 5
 NOTHING: tuple[str, Mapping[str, float]] = ("", {})
-
-
-class Easel:
-    """The process that draws; one chart at a time."""
-
-    def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
-        self._busy = asyncio.Lock()
-
-    def start(self) -> None:
-        """Have it ready before the first alert comes."""
-        context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-        self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=prepare)
-        self._pool.submit(prepare)
-
-    def stop(self) -> None:
-        """End it, and what it draws."""
-        if self._pool is not None:
-            for process in list(self._pool._processes.values()):  # noqa: SLF001 - it has no other way before 3.14
-                process.kill()
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
-
-    async def draw(self, wanted: Picture) -> bytes:
-        """The PNG."""
-        if self._pool is None:
-            self.start()
-        async with self._busy:
-            try:
-                return await asyncio.get_running_loop().run_in_executor(self._pool, draw, wanted)
-            except BrokenProcessPool:
-                self.stop()
-                raise
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ clusters:
   - {name: campus, server: "https://127.0.0.1:9", token_file: ./campus.token}
 """
 DRAWING = """\
-from alerting.dingtalk.chart import Picture, draw, prepare
+from alerting.dingtalk.chart import draw, prepare
+from alerting.dingtalk.easel import Picture
 picture = draw(Picture([("飲水機", [(0.0, 1.0), (60.0, 2.0)])], 1.5, 30.0, "Asia/Taipei"))
 print(picture[:4], len(picture) > 5000)
 """

@@ -2,9 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import pytest
 
 from dashboards.language import Language
 from dashboards.provisioning import GENERATED
@@ -45,6 +47,33 @@ def places(dashboards: Mapping[str, Json] = DASHBOARDS) -> Iterator[Place]:
         for panel in dashboard["panels"]:
             if panel["type"] != "row":
                 yield Place(dashboard, panel)
+
+
+def every_panel(
+    *types: str, dashboards: Mapping[str, Json] = DASHBOARDS
+) -> Callable[[Callable[[Place], None]], Callable[[str], None]]:
+    """Make a test of each dashboard from a check of a panel; its failure names the panel.
+
+    A test of each panel would be thousands, and their bookkeeping takes longer than the checks. `types` are the panels
+    that it is about, if not all.
+    """
+
+    def decorate(check: Callable[[Place], None]) -> Callable[[str], None]:
+        @pytest.mark.parametrize("uid", dashboards)
+        def test(uid: str) -> None:
+            for place in places({uid: dashboards[uid]}):
+                if types and place.panel["type"] not in types:
+                    continue
+                try:
+                    check(place)
+                except AssertionError as fault:
+                    fault.add_note(f"In the panel {place}.")
+                    raise
+
+        test.__doc__ = check.__doc__
+        return test
+
+    return decorate
 
 
 def variables(dashboard: Json, kind: str = "") -> list[Json]:

@@ -8,9 +8,8 @@ import pytest
 from dashboards.language import Language
 from laboratory.rules.promql import metric_names
 from tapwatch.catalogue import CATALOGUE
-from tests.contract.dashboards.shipped import DASHBOARDS, Json, Place, fill_in, language, places, variables
+from tests.contract.dashboards.shipped import DASHBOARDS, Json, Place, every_panel, fill_in, language, variables
 
-PLACES = list(places())
 COUNTERS = {name for name, metric in CATALOGUE.items() if metric.type == "counter"} | {
     "alertmanager_notifications_total",
     "alertmanager_notifications_failed_total",
@@ -40,7 +39,6 @@ BY_PROCESS = {"tapwatch-pipeline", "tapwatch-pipeline-zh-tw"}
 """template-job and target-job hold there; elsewhere people choose sites and clusters, not processes."""
 
 every_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS.keys())
-every_panel = pytest.mark.parametrize("place", PLACES, ids=str)
 
 
 def expressions(dashboard: Json) -> Iterator[str]:
@@ -82,19 +80,19 @@ def test_template_on_time_change_reload_rule(dashboard: Json) -> None:
     assert {one["refresh"] for one in variables(dashboard, "query")} == {2}
 
 
-@every_panel
+@every_panel()
 def test_panel_datasource_rule(place: Place) -> None:
     for one in (place.panel, *place.targets):
         assert one["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
-@every_panel
+@every_panel()
 def test_panel_title_description_rule(place: Place) -> None:
     assert place.panel["title"]
     assert place.panel["description"]
 
 
-@every_panel
+@every_panel()
 def test_panel_units_rule(place: Place) -> None:
     overrides = [
         item["value"]
@@ -105,25 +103,25 @@ def test_panel_units_rule(place: Place) -> None:
     assert {place.panel["fieldConfig"]["defaults"]["unit"], *overrides} <= GRAFANA_UNITS | OWN_UNITS
 
 
-@every_panel
+@every_panel()
 def test_panel_no_targets_rule(place: Place) -> None:
     assert all(target["expr"] for target in place.targets)
     assert place.targets
 
 
-@every_panel
+@every_panel()
 def test_target_logql_rule(place: Place) -> None:
     """There is no LogQL."""
     assert {target["datasource"]["type"] for target in place.targets} == {"prometheus"}
 
 
-@every_panel
+@every_panel()
 def test_target_logql_auto_rule(place: Place) -> None:
     """There is no LogQL, so no $__auto."""
     assert all("$__auto" not in target["expr"] for target in place.targets)
 
 
-@every_panel
+@every_panel()
 def test_target_promql_rule(place: Place) -> None:
     """Prometheus' own parser reads the queries in test_queries; here, that brackets close."""
     for target in place.targets:
@@ -131,7 +129,7 @@ def test_target_promql_rule(place: Place) -> None:
             assert target["expr"].count(opened) == target["expr"].count(closed)
 
 
-@every_panel
+@every_panel()
 def test_target_rate_interval_rule(place: Place) -> None:
     """increase() is over the time shown, which is what the panel is about."""
     for target in place.targets:
@@ -155,7 +153,7 @@ def test_target_instance_rule(dashboard: Json) -> None:
     assert all("$instance" not in expr for expr in expressions(dashboard))
 
 
-@every_panel
+@every_panel()
 def test_target_counter_agg_rule(place: Place) -> None:
     for target in place.targets:
         expr = target["expr"]

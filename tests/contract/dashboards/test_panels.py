@@ -6,9 +6,17 @@ import pytest
 
 from dashboards.language import Language
 from dashboards.provisioning import DASHBOARDS as PAGES
-from tests.contract.dashboards.shipped import DASHBOARDS, ENGLISH, SECONDS, Json, Place, language, places, variables
-
-PLACES = list(places())
+from tests.contract.dashboards.shipped import (
+    DASHBOARDS,
+    ENGLISH,
+    SECONDS,
+    Json,
+    Place,
+    every_panel,
+    language,
+    places,
+    variables,
+)
 
 KNOWN_TO_GRAFANA_9_4 = {
     "panels": {"stat", "timeseries", "table", "bargauge", "state-timeline"},
@@ -191,7 +199,10 @@ def test_no_two_titles_of_a_folder_make_the_same_file_name_in_grafana(lang: Lang
 def test_people_get_from_the_fleet_to_a_site_to_a_dispenser() -> None:
     def leads_to(uid: str) -> set[str]:
         found = [
-            LINK.match(link["url"]) for place in PLACES if place.dashboard["uid"] == uid for link in links(place.panel)
+            LINK.match(link["url"])
+            for place in places()
+            if place.dashboard["uid"] == uid
+            for link in links(place.panel)
         ]
         return {match[1] for match in found if match}
 
@@ -202,87 +213,92 @@ def test_people_get_from_the_fleet_to_a_site_to_a_dispenser() -> None:
         assert f"tapwatch-dispenser{suffix}" in leads_to(f"tapwatch-oncall{suffix}")
 
 
-@pytest.mark.parametrize("place", PLACES, ids=str)
-class TestEveryPanel:
-    """By itself."""
-
-    def test_has_a_title_of_its_own_and_a_sentence_that_explains_it(self, place: Place) -> None:
-        titles = [panel["title"] for panel in place.dashboard["panels"]]
-        assert titles.count(place.panel["title"]) == 1
-        assert place.panel["description"].endswith((".", "。"))
-        assert len(place.panel["description"]) > (20 if language(place.dashboard) is Language.EN else 7)
-
-    def test_is_drawn_by_grafana_from_9_4_on(self, place: Place) -> None:
-        color = place.panel["fieldConfig"]["defaults"]["color"]["mode"] if place.panel["type"] != "table" else "fixed"
-        transformations = {step["id"] for step in place.panel.get("transformations", [])}
-        assert place.panel["type"] in KNOWN_TO_GRAFANA_9_4["panels"]
-        assert color in KNOWN_TO_GRAFANA_9_4["colors"]
-        assert transformations <= KNOWN_TO_GRAFANA_9_4["transformations"]
-
-    def test_colours_cells_in_old_and_new_versions_alike(self, place: Place) -> None:
-        for override in place.panel["fieldConfig"]["overrides"]:
-            ids = {item["id"] for item in override["properties"]}
-            assert ("custom.displayMode" in ids) == ("custom.cellOptions" in ids) == ("thresholds" in ids)
-
-    def test_has_thresholds_from_the_start_upwards(self, place: Place) -> None:
-        thresholds = place.panel["fieldConfig"]["defaults"]["thresholds"]
-        values = [step["value"] for step in thresholds["steps"]]
-        assert thresholds["mode"] == "absolute"
-        assert values[0] is None
-        assert values[1:] == sorted(values[1:])
-
-    def test_asks_for_the_present_only_where_it_shows_only_that(self, place: Place) -> None:
-        for target in place.targets:
-            assert target.get("instant", False) == (place.panel["type"] in INSTANT)
-
-    def test_names_its_lines_by_what_differs_between_them(self, place: Place) -> None:
-        """A legend is words of its own, or labels that the query keeps."""
-        for target in place.targets:
-            for label in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):
-                assert re.search(rf"by \([^)]*\b{label}\b[^)]*\)", target["expr"])
-        legends = [target["legendFormat"] for target in place.targets]
-        tiles = place.panel["options"].get("textMode") == "value_and_name"
-        if place.panel["type"] not in {"stat", "table"} or tiles:
-            assert all(legends)
-            assert len(legends) == len(set(legends))
-
-    def test_leads_to_pages_that_exist_and_keeps_time_data_source_and_choices(self, place: Place) -> None:
-        for link in links(place.panel):
-            match = LINK.fullmatch(link["url"])
-            assert match
-            assert match[1] in DASHBOARDS
-            assert language(DASHBOARDS[match[1]]) is language(place.dashboard)
-            time, source, *choices = match[2].split("&")
-            assert (time, source) == ("${__url_time_range}", "${datasource:queryparam}")
-            there = {one["name"] for one in variables(DASHBOARDS[match[1]])}
-            here = {one["name"] for one in variables(place.dashboard)}
-            kept = " ".join(target["expr"] for target in place.targets)
-            for choice in choices:
-                if filled := FILLED_IN.fullmatch(choice):
-                    assert filled[1] in there
-                    assert re.search(rf"by \([^)]*\b{filled[2]}\b", kept)
-                else:
-                    (name,) = re.findall(r"\$\{(\w+):queryparam\}", choice)
-                    assert name in there & here
+@every_panel()
+def test_every_panel_has_a_title_of_its_own_and_a_sentence_that_explains_it(place: Place) -> None:
+    titles = [panel["title"] for panel in place.dashboard["panels"]]
+    assert titles.count(place.panel["title"]) == 1
+    assert place.panel["description"].endswith((".", "。"))
+    assert len(place.panel["description"]) > (20 if language(place.dashboard) is Language.EN else 7)
 
 
-def of_type(*types: str) -> list[Place]:
-    return [place for place in PLACES if place.panel["type"] in types]
+@every_panel()
+def test_every_panel_is_drawn_by_grafana_from_9_4_on(place: Place) -> None:
+    color = place.panel["fieldConfig"]["defaults"]["color"]["mode"] if place.panel["type"] != "table" else "fixed"
+    transformations = {step["id"] for step in place.panel.get("transformations", [])}
+    assert place.panel["type"] in KNOWN_TO_GRAFANA_9_4["panels"]
+    assert color in KNOWN_TO_GRAFANA_9_4["colors"]
+    assert transformations <= KNOWN_TO_GRAFANA_9_4["transformations"]
 
 
-@pytest.mark.parametrize("place", of_type("timeseries"), ids=str)
+@every_panel()
+def test_every_panel_colours_cells_in_old_and_new_versions_alike(place: Place) -> None:
+    for override in place.panel["fieldConfig"]["overrides"]:
+        ids = {item["id"] for item in override["properties"]}
+        assert ("custom.displayMode" in ids) == ("custom.cellOptions" in ids) == ("thresholds" in ids)
+
+
+@every_panel()
+def test_every_panel_has_thresholds_from_the_start_upwards(place: Place) -> None:
+    thresholds = place.panel["fieldConfig"]["defaults"]["thresholds"]
+    values = [step["value"] for step in thresholds["steps"]]
+    assert thresholds["mode"] == "absolute"
+    assert values[0] is None
+    assert values[1:] == sorted(values[1:])
+
+
+@every_panel()
+def test_every_panel_asks_for_the_present_only_where_it_shows_only_that(place: Place) -> None:
+    for target in place.targets:
+        assert target.get("instant", False) == (place.panel["type"] in INSTANT)
+
+
+@every_panel()
+def test_every_panel_names_its_lines_by_what_differs_between_them(place: Place) -> None:
+    """A legend is words of its own, or labels that the query keeps."""
+    for target in place.targets:
+        for label in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):
+            assert re.search(rf"by \([^)]*\b{label}\b[^)]*\)", target["expr"])
+    legends = [target["legendFormat"] for target in place.targets]
+    tiles = place.panel["options"].get("textMode") == "value_and_name"
+    if place.panel["type"] not in {"stat", "table"} or tiles:
+        assert all(legends)
+        assert len(legends) == len(set(legends))
+
+
+@every_panel()
+def test_every_panel_leads_to_pages_that_exist_and_keeps_time_data_source_and_choices(place: Place) -> None:
+    for link in links(place.panel):
+        match = LINK.fullmatch(link["url"])
+        assert match
+        assert match[1] in DASHBOARDS
+        assert language(DASHBOARDS[match[1]]) is language(place.dashboard)
+        time, source, *choices = match[2].split("&")
+        assert (time, source) == ("${__url_time_range}", "${datasource:queryparam}")
+        there = {one["name"] for one in variables(DASHBOARDS[match[1]])}
+        here = {one["name"] for one in variables(place.dashboard)}
+        kept = " ".join(target["expr"] for target in place.targets)
+        for choice in choices:
+            if filled := FILLED_IN.fullmatch(choice):
+                assert filled[1] in there
+                assert re.search(rf"by \([^)]*\b{filled[2]}\b", kept)
+            else:
+                (name,) = re.findall(r"\$\{(\w+):queryparam\}", choice)
+                assert name in there & here
+
+
+@every_panel("timeseries")
 def test_every_time_series_draws_its_thresholds_as_lines(place: Place) -> None:
     defaults = place.panel["fieldConfig"]["defaults"]
     drawn = defaults["custom"]["thresholdsStyle"]["mode"]
     assert drawn == ("dashed" if len(defaults["thresholds"]["steps"]) > 1 else "off")
 
 
-@pytest.mark.parametrize("place", of_type("stat", "bargauge", "state-timeline"), ids=str)
+@every_panel("stat", "bargauge", "state-timeline")
 def test_every_other_picture_takes_its_colour_from_the_thresholds(place: Place) -> None:
     assert place.panel["fieldConfig"]["defaults"]["color"]["mode"] == "thresholds"
 
 
-@pytest.mark.parametrize("place", of_type("table"), ids=str)
+@every_panel("table")
 def test_every_table_has_headings_for_just_the_labels_that_its_queries_keep(place: Place) -> None:
     *merged, step = place.panel["transformations"]
     headings = step["options"]["renameByName"]

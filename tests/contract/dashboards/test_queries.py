@@ -12,13 +12,8 @@ from demo.servers import locate
 from laboratory.rules.promql import FOREIGN_METRICS, matchers, metric_names
 from laboratory.rules.shipped import ALERTING, jobs, recorded
 from tapwatch.catalogue import CATALOGUE
-from tests.contract.dashboards.shipped import ENGLISH, Place, fill_in, places, variables
+from tests.contract.dashboards.shipped import ENGLISH, Place, every_panel, fill_in, places, variables
 
-QUERIES = [
-    pytest.param(place, target["expr"], id=f"{place} {target['refId']}")
-    for place in places(ENGLISH)
-    for target in place.targets
-]
 TARGET_LABELS = {"site", "building", "dispenser", "job"}
 ALSO_FOREIGN = {
     "ALERTS_FOR_STATE",
@@ -31,37 +26,46 @@ PARTS = ("_bucket",)
 """Of histograms."""
 
 
+def queries(place: Place) -> list[str]:
+    """The panel's, as Grafana sends them at first."""
+    return [fill_in(target["expr"], place.dashboard) for target in place.targets]
+
+
 def declared(name: str) -> str:
     """The metric that a histogram's series belongs to."""
     return next((name.removesuffix(part) for part in PARTS if name.endswith(part)), name)
 
 
-@pytest.mark.parametrize(("place", "expr"), QUERIES)
-class TestEveryQuery:
-    """Of every panel."""
+@every_panel(dashboards=ENGLISH)
+def test_every_query_reads_metrics_that_exist(place: Place) -> None:
+    for expr in queries(place):
+        names = {declared(name) for name in metric_names(expr)}
+        assert names <= set(CATALOGUE) | FOREIGN_METRICS | ALSO_FOREIGN | recorded(), expr
 
-    def test_reads_metrics_that_exist(self, place: Place, expr: str) -> None:
-        names = {declared(name) for name in metric_names(fill_in(expr, place.dashboard))}
-        assert names <= set(CATALOGUE) | FOREIGN_METRICS | ALSO_FOREIGN | recorded()
 
-    def test_asks_for_labels_that_the_metrics_have(self, place: Place, expr: str) -> None:
-        for found in matchers(fill_in(expr, place.dashboard)):
+@every_panel(dashboards=ENGLISH)
+def test_every_query_asks_for_labels_that_the_metrics_have(place: Place) -> None:
+    for expr in queries(place):
+        for found in matchers(expr):
             if found.metric in CATALOGUE:
-                assert found.label in {*CATALOGUE[found.metric].labels, *TARGET_LABELS}
+                assert found.label in {*CATALOGUE[found.metric].labels, *TARGET_LABELS}, expr
             elif found.label == "job" and found.value != ".*":
-                assert found.value in jobs()
+                assert found.value in jobs(), expr
 
-    def test_leaves_no_variable_unfilled(self, place: Place, expr: str) -> None:
-        assert "$" not in fill_in(expr, place.dashboard)
+
+@every_panel(dashboards=ENGLISH)
+def test_every_query_leaves_no_variable_unfilled(place: Place) -> None:
+    for expr in queries(place):
+        assert "$" not in expr
 
 
 def test_prometheus_understands_every_query(tmp_path: Path) -> None:
     """As rules, which promtool parses without a server."""
-    queries = [fill_in(target["expr"], place.dashboard) for place in places(ENGLISH) for target in place.targets]
-    rules = [{"record": f"panel:query{number}", "expr": query} for number, query in enumerate(queries)]
+    every = [query for place in places(ENGLISH) for query in queries(place)]
+    rules = [{"record": f"panel:query{number}", "expr": query} for number, query in enumerate(every)]
     answer = check_rules(tmp_path, rules)
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert f"{len(queries)} rules found" in answer.stdout
+    assert f"{len(every)} rules found" in answer.stdout
 
 
 def test_a_query_that_prometheus_does_not_understand_would_be_found(tmp_path: Path) -> None:

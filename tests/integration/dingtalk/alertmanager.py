@@ -12,6 +12,8 @@ from laboratory.servers.alertmanager import ALONE, running_alertmanager
 from tapwatch.web import free_port
 
 PATIENCE_SECONDS = 30
+PEER_SECONDS = 3
+"""How long the second of a pair waits for the first to tell; 15 by itself."""
 QUICK = {"group_wait": "0s", "group_interval": "1s"}
 
 
@@ -50,7 +52,7 @@ async def alertmanager_pair(
         urls = []
         for own in gossip:
             peers = [f"--cluster.listen-address={own}", *(f"--cluster.peer={one}" for one in gossip if one != own)]
-            peers.append("--cluster.settle-timeout=2s")
+            peers += ["--cluster.settle-timeout=2s", f"--cluster.peer-timeout={PEER_SECONDS}s"]
             urls.append(await stack.enter_async_context(alertmanager(folder, bridge_url, route=route, cluster=peers)))
         yield urls
 

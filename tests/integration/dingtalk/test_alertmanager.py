@@ -14,6 +14,7 @@ from tapwatch.web import Address, Server
 from tapwatch.webconfig import WebGate
 from tests.integration.dingtalk.alertmanager import (
     PATIENCE_SECONDS,
+    PEER_SECONDS,
     alertmanager,
     alertmanager_pair,
     raise_alert,
@@ -136,7 +137,7 @@ async def test_a_pair_of_alertmanagers_tells_each_thing_once(tmp_path: Path, *, 
                 for url in urls:
                     await raise_alert(channel.session, url, name, started=started, resolved=resolved)
             await until(lambda: told(channel) >= 4 * (1 + resolved))  # noqa: B023 - awaited here
-        await asyncio.sleep(17)  # the second one's copies: it waits 15 s for the first
+        await asyncio.sleep(PEER_SECONDS + 2)  # the second one's copies
     assert told(channel) == 8
 
 

@@ -1,7 +1,11 @@
 """Which lines a chart shows, and how it is drawn."""
 
-from alerting.dingtalk.chart import Picture, draw, prepare
+import subprocess
+import sys
+
+from alerting.dingtalk.chart import draw, prepare
 from alerting.dingtalk.charts import MOST_LINES, concerned, values_now
+from alerting.dingtalk.easel import Picture
 from alerting.dingtalk.prometheus import Line
 from alerting.payload import Alert
 from laboratory.notifications import alert
@@ -50,3 +54,9 @@ def test_a_chart_is_a_picture_whatever_its_lines() -> None:
     ):
         content = draw(Picture([("水機 lib-1f", points), ("<b>$x$", points)], 5.0, 30.0, "Asia/Taipei"))
         assert content.startswith(b"\x89PNG")
+
+
+def test_only_the_process_that_draws_loads_what_draws() -> None:
+    """Matplotlib would make every command of the bridge start half a second later."""
+    program = "import sys, alerting.dingtalk.command; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
