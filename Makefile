@@ -67,7 +67,7 @@ images: dev ## Build the image of all processes, as root (IMAGES_ARGS="--name ta
 release: dev ## Build wheel, source, image (as root), SBOMs, manifests and checksums into dist/ (RELEASE_ARGS=--allow-dirty)
 	@$(BIN)/python -m images.release $(RELEASE_ARGS)
 
-pictures: dev ## Photograph the demo's group chat for README again (needs chromium on PATH)
+pictures: dev ## Photograph the demo for README again (needs chromium on PATH)
 	@$(BIN)/python -m laboratory.pictures
 
 bench: dev ## Measure ourselves beside the peers (BENCH_ARGS=line picks a part)
