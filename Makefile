@@ -7,7 +7,7 @@ export VENV
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo demo-check test test-all coverage equipment check format bench lock docs dashboards images release clean clean-cache cluster cluster-down experiments
+.PHONY: help install dev demo demo-check test test-all coverage equipment check format bench lock docs dashboards images release pictures clean clean-cache cluster cluster-down experiments
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ images: dev ## Build the image of all processes, as root (IMAGES_ARGS="--name ta
 
 release: dev ## Build wheel, source, image (as root), SBOMs, manifests and checksums into dist/ (RELEASE_ARGS=--allow-dirty)
 	@$(BIN)/python -m images.release $(RELEASE_ARGS)
+
+pictures: dev ## Photograph the demo for README again (needs chromium on PATH)
+	@$(BIN)/python -m laboratory.pictures
 
 bench: dev ## Measure ourselves beside the peers (BENCH_ARGS=line picks a part)
 	@$(BIN)/python -m laboratory.programs.gotools modbus_exporter telegraf >/dev/null
