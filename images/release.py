@@ -97,12 +97,12 @@ def write_sums(folder: Path) -> None:
 @exit_on_faults
 def main(output: Path, kubectl: str, *, allow_dirty: bool, image: bool) -> None:
     """Build a release of the version in pyproject.toml, and print what was made and what was left out."""
+    if output.exists() and any(output.iterdir()) and not (output / SUMS).is_file():
+        raise TapwatchError(f"{output} holds something else than a release; empty it, or give another --output")
     version = project_version(own.ROOT)
     faults = list(release_faults(own.ROOT, version, allow_dirty=allow_dirty))
     if faults:
         raise ConfigError(faults)
-    if output.exists() and any(output.iterdir()) and not (output / SUMS).is_file():
-        raise TapwatchError(f"{output} holds something else than a release; empty it, or give another --output")
     parts: list[Callable[[Path], str | None]] = [
         lambda folder: write_python(own.ROOT, folder, version),
         lambda folder: write_manifests(folder, version, kubectl),
