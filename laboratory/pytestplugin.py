@@ -26,7 +26,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 _MARKERS: Final = {
     "compiled": "needs a program that is compiled: Kubernetes, kubeconform, pint, libmodbus",
     "slow": "takes more than half a minute: the demo's own check",
-    "root": "needs root: namespaces, Zabbix, images, roots of other Debian releases",
+    "root": "needs root: namespaces, Zabbix, images, systemd, roots of Debian releases",
 }
 _EVERYTHING: Final = "--everything"
 _LEFT_OUT: Final = pytest.StashKey[int]()

@@ -20,7 +20,7 @@ from tests.newcomer.readme import packages, shell_blocks
 pytestmark = [pytest.mark.root, pytest.mark.timeout(2400)]
 
 (INSTALL,), COMMANDS = shell_blocks("Two commands")
-WHOLE = {"trixie"} if os.environ.get("NEWCOMER") != "whole" else {"bookworm", "trixie"}
+WHOLE = {"bookworm"} if os.environ.get("NEWCOMER") != "whole" else {"bookworm", "trixie"}
 PART = 'PYTEST_ARGS="tests/unit tests/contract/core"'
 _LINES = 60
 _STARTED_SECONDS = 600
