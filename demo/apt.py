@@ -59,7 +59,7 @@ class Apt:
         """Raises TapwatchError when this is no system with Debian's tools."""
         if missing := [tool for tool in _TOOLS if shutil.which(tool) is None]:
             raise TapwatchError(
-                f"this system has no {' and no '.join(missing)}, so it is no Debian and nothing can be fetched for it"
+                f"this system has no {', '.join(missing)}: it is no Debian, and nothing can be fetched for it"
             )
         self._folder = folder
         self._tell = tell
@@ -84,8 +84,8 @@ class Apt:
         if found is None:
             why = f"the package lists cannot be fetched: {self._trouble}" if self._trouble else "it is in none of them"
             raise TapwatchError(
-                f"apt finds no package {name} in this system's package sources ({_SOURCES}), as {why}; check the "
-                f"network and these files"
+                f"apt finds no package {name} in this system's package sources, as {why}; check the network and "
+                f"the addresses in {_SOURCES}"
             )
         return found
 
@@ -252,7 +252,7 @@ def _reason(text: str) -> str:
     """The first of apt's own words on what went wrong; nothing when it only grumbles."""
     lines = [re.sub(r"\s+", " ", line).strip() for line in text.splitlines()]
     errors = [line for line in lines if re.match(r"E: |W: Failed to fetch |dpkg-deb: error", line)]
-    return re.sub(r"^[EW]: |\.$", "", errors[0]) if errors else ""
+    return re.sub(r"^[EW]: |[.:]+$", "", errors[0]) if errors else ""
 
 
 def _size(folder: Path) -> int:
