@@ -33,8 +33,8 @@ _OPTIONS = {
     "Dir::Cache::srcpkgcache": "",
     "Acquire::Languages": "none",
     "Acquire::Retries": "1",
-    "Acquire::http::Timeout": "20",
-    "Acquire::https::Timeout": "20",
+    "Acquire::http::Timeout": "10",
+    "Acquire::https::Timeout": "10",
     **{f"Acquire::IndexTargets::deb::{name}::DefaultEnabled": "false" for name in _NO_NEED},
 }
 _TOOLS = ("apt-get", "apt-cache", "dpkg-deb", "dpkg-query")
@@ -137,7 +137,7 @@ class Apt:
         self._tell("Fetching package lists, as the system has none that serve (apt-get update would make them) ...")
         answer = self._run(
             ["apt-get", "--quiet=2", *self._options(), "update"],
-            progress=lambda: self._tell(f"  package lists: {_megabytes(_size(lists))} so far"),
+            progress=lambda: self._tell(f"  package lists: {_so_far(_size(lists))}"),
         )
         self._trouble = _reason(answer.stderr)
 
@@ -257,6 +257,10 @@ def _reason(text: str) -> str:
 
 def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _so_far(size: int) -> str:
+    return f"{_megabytes(size)} so far" if size else "no answer yet"
 
 
 def _megabytes(size: int) -> str:

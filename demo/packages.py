@@ -22,6 +22,8 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _FULL_WORDS: Final = ("No space left on device", "Disk quota exceeded", "enough free space")
 """How apt and dpkg say it."""
 
+_FULL_MEGABYTES: Final = 20
+"""Less than the archive of Prometheus, which is the first thing that anybody fetches."""
 _ROOMY_MEGABYTES: Final = 500
 """Enough for package lists and the largest package."""
 
@@ -71,9 +73,10 @@ def _fetched(package: str, programs: Sequence[debian.Program], finish: Callable[
     except OSError as error:
         raise TapwatchError(_of_the_disk(error)) from error
     except TapwatchError as error:
-        if any(words in str(error) for words in _FULL_WORDS):
+        free = _free_megabytes()
+        if free < _FULL_MEGABYTES or any(words in str(error) for words in _FULL_WORDS):
             raise TapwatchError(_full()) from error
-        if (free := _free_megabytes()) < _ROOMY_MEGABYTES:  # apt hides a full disk behind other faults
+        if free < _ROOMY_MEGABYTES:  # apt hides a full disk behind other faults, and makes room again
             raise TapwatchError(
                 f"{error} (only {free:.0f} MB are free for the cache folder {cache_folder()})"
             ) from error
