@@ -33,8 +33,8 @@ _OPTIONS = {
     "Dir::Cache::srcpkgcache": "",
     "Acquire::Languages": "none",
     "Acquire::Retries": "1",
-    "Acquire::http::Timeout": "20",
-    "Acquire::https::Timeout": "20",
+    "Acquire::http::Timeout": "10",
+    "Acquire::https::Timeout": "10",
     **{f"Acquire::IndexTargets::deb::{name}::DefaultEnabled": "false" for name in _NO_NEED},
 }
 _TOOLS = ("apt-get", "apt-cache", "dpkg-deb", "dpkg-query")
@@ -59,7 +59,7 @@ class Apt:
         """Raises TapwatchError when this is no system with Debian's tools."""
         if missing := [tool for tool in _TOOLS if shutil.which(tool) is None]:
             raise TapwatchError(
-                f"this system has no {' and no '.join(missing)}, so it is no Debian and nothing can be fetched for it"
+                f"this system has no {', '.join(missing)}: it is no Debian, and nothing can be fetched for it"
             )
         self._folder = folder
         self._tell = tell
@@ -84,8 +84,8 @@ class Apt:
         if found is None:
             why = f"the package lists cannot be fetched: {self._trouble}" if self._trouble else "it is in none of them"
             raise TapwatchError(
-                f"apt finds no package {name} in this system's package sources ({_SOURCES}), as {why}; check the "
-                f"network and these files"
+                f"apt finds no package {name} in this system's package sources, as {why}; check the network and "
+                f"the addresses in {_SOURCES}"
             )
         return found
 
@@ -137,7 +137,7 @@ class Apt:
         self._tell("Fetching package lists, as the system has none that serve (apt-get update would make them) ...")
         answer = self._run(
             ["apt-get", "--quiet=2", *self._options(), "update"],
-            progress=lambda: self._tell(f"  package lists: {_megabytes(_size(lists))} so far"),
+            progress=lambda: self._tell(f"  package lists: {_so_far(_size(lists))}"),
         )
         self._trouble = _reason(answer.stderr)
 
@@ -252,11 +252,15 @@ def _reason(text: str) -> str:
     """The first of apt's own words on what went wrong; nothing when it only grumbles."""
     lines = [re.sub(r"\s+", " ", line).strip() for line in text.splitlines()]
     errors = [line for line in lines if re.match(r"E: |W: Failed to fetch |dpkg-deb: error", line)]
-    return re.sub(r"^[EW]: |\.$", "", errors[0]) if errors else ""
+    return re.sub(r"^[EW]: |[.:]+$", "", errors[0]) if errors else ""
 
 
 def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _so_far(size: int) -> str:
+    return f"{_megabytes(size)} so far" if size else "no answer yet"
 
 
 def _megabytes(size: int) -> str:

@@ -22,6 +22,11 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _FULL_WORDS: Final = ("No space left on device", "Disk quota exceeded", "enough free space")
 """How apt and dpkg say it."""
 
+_FULL_MEGABYTES: Final = 20
+"""Less than the archive of Prometheus, which is the first thing that anybody fetches."""
+_ROOMY_MEGABYTES: Final = 500
+"""Enough for package lists and the largest package."""
+
 _RELEASE: Final = Path("/etc/os-release")
 
 
@@ -68,8 +73,13 @@ def _fetched(package: str, programs: Sequence[debian.Program], finish: Callable[
     except OSError as error:
         raise TapwatchError(_of_the_disk(error)) from error
     except TapwatchError as error:
-        if any(words in str(error) for words in _FULL_WORDS):
+        free = _free_megabytes()
+        if free < _FULL_MEGABYTES or any(words in str(error) for words in _FULL_WORDS):
             raise TapwatchError(_full()) from error
+        if free < _ROOMY_MEGABYTES:  # apt hides a full disk behind other faults, and makes room again
+            raise TapwatchError(
+                f"{error} (only {free:.0f} MB are free for the cache folder {cache_folder()})"
+            ) from error
         raise
 
 
@@ -83,12 +93,15 @@ def _of_the_disk(error: OSError) -> str:
 
 
 def _full() -> str:
-    place = next(folder for folder in (cache_folder(), *cache_folder().parents) if folder.exists())
-    free = shutil.disk_usage(place).free / 1e6
     return (
-        f"the disk of the cache folder {cache_folder()} is full ({free:.0f} MB are free): free some space, "
+        f"the disk of the cache folder {cache_folder()} is full ({_free_megabytes():.0f} MB are free): free some, "
         "or name a folder on another disk by XDG_CACHE_HOME=/some/folder"
     )
+
+
+def _free_megabytes() -> float:
+    place = next(folder for folder in (cache_folder(), *cache_folder().parents) if folder.exists())
+    return shutil.disk_usage(place).free / 1e6
 
 
 def _discard(folder: Path) -> None:

@@ -57,7 +57,8 @@ def locate(program: Program) -> Path:
     try:
         executable = _debians(program, origin)
     except TapwatchError as error:
-        raise TapwatchError(f"{f'{refused}; ' if refused else ''}put {origin.needed} on PATH: {error}") from error
+        causes = "; ".join(cause for cause in (refused, str(error)) if cause)
+        raise TapwatchError(f"{causes}; or put {origin.needed} on PATH") from error
     if refused:
         tell(f"{refused}; {executable} (Debian's, {_text(_version(executable))}) is taken.")
     return executable
@@ -93,8 +94,10 @@ def _answer(executable: Path) -> str:
     """What it prints when asked for its version; one of another architecture cannot even be started."""
     try:
         result = subprocess.run([executable, "--version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603 - found by name
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
+    except OSError as error:
+        return error.strerror or str(error)
+    except subprocess.TimeoutExpired as error:
+        return f"no answer within {error.timeout:g} s"
     return (result.stdout + result.stderr).strip()[:500] or f"exit status {result.returncode}"
 
 

@@ -12,10 +12,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tapwatch.errors import TapwatchError
+
 
 def cache_folder() -> Path:
-    """Return `$XDG_CACHE_HOME/tapwatch`, else `~/.cache/tapwatch`: everything that was fetched or made is in it."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tapwatch"
+    """Return `$XDG_CACHE_HOME/tapwatch`, else `~/.cache/tapwatch`: everything that was fetched or made is in it.
+
+    Raises TapwatchError when the user has no home.
+    """
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tapwatch"
+    except RuntimeError as error:  # no HOME, and a user whom the system does not know
+        raise TapwatchError("this user has no home for a cache folder: name one by XDG_CACHE_HOME=/folder") from error
 
 
 def tools_folder() -> Path:

@@ -8,9 +8,12 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import psutil
 import pytest
+
+from demo.scratch import scratch_folder
 
 PATIENCE_SECONDS = 300
 
@@ -31,6 +34,11 @@ async def running_demo(*arguments: str) -> AsyncIterator[asyncio.subprocess.Proc
             if process.returncode is None:
                 process.terminate()
             await asyncio.wait_for(process.wait(), 60)
+
+
+def files_in(folder: Path) -> set[str]:
+    """The names of all that is in it, at any depth."""
+    return {entry.name for entry in folder.rglob("*")}
 
 
 async def read_until(process: asyncio.subprocess.Process, wanted: str) -> str:
@@ -81,12 +89,18 @@ async def test_the_demo_shows_how_it_stands_and_ctrl_c_leaves_nothing_behind() -
 
 
 @pytest.mark.timeout(PATIENCE_SECONDS)
-async def test_a_killed_demo_takes_its_processes_along() -> None:
+async def test_a_killed_demo_takes_its_processes_along_and_the_next_one_its_secrets() -> None:
     async with running_demo("--dispensers=8") as process:
         await read_until(process, "Ctrl-C stops everything")
         children = children_of(process)
+        temporary = Path(psutil.Process(process.pid).environ()["TMPDIR"])
         process.kill()
-    assert psutil.wait_procs(children, timeout=15)[1] == []
+        await process.wait()
+        assert "robot.token" in files_in(temporary)
+        with scratch_folder(temporary) as folder:  # as the next demo does, while the processes of this one still end
+            assert psutil.wait_procs(children, timeout=15)[1] == []
+            assert files_in(temporary) == {folder.parent.name, folder.name, "lock"}
+        assert files_in(temporary) == {folder.parent.name, "lock"}
 
 
 async def test_a_kubeconfig_that_is_not_there_is_told() -> None:

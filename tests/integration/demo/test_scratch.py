@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,19 +24,30 @@ with scratch_folder(Path(sys.argv[1])) as folder:
 """
 
 
-def hold(parent: Path) -> tuple["subprocess.Popen[str]", Path]:
-    """Another process that holds a folder, and the folder."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, parent], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    return process, Path(process.stdout.readline().strip())
+Hold = Callable[[Path], tuple["subprocess.Popen[str]", Path]]
+
+
+@pytest.fixture
+def hold() -> Iterator[Hold]:
+    """Starts another process that holds a folder; it and the folder. None outlives the test."""
+    with ExitStack() as stack:
+
+        def hold(parent: Path) -> tuple["subprocess.Popen[str]", Path]:
+            command = [sys.executable, "-c", HOLDER, str(parent)]
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            return process, Path(process.stdout.readline().strip())
+
+        yield hold
 
 
 def end(process: "subprocess.Popen[str]", number: signal.Signals) -> None:
-    with process:
-        process.send_signal(number)
+    process.send_signal(number)
+    process.wait()
 
 
-def test_what_a_killed_demo_leaves_is_removed_by_the_next_and_a_running_ones_is_not(tmp_path: Path) -> None:
+def test_what_a_killed_demo_leaves_is_removed_by_the_next_and_a_running_ones_is_not(tmp_path: Path, hold: Hold) -> None:
     killed, left = hold(tmp_path)
     running, kept = hold(tmp_path)
     end(killed, signal.SIGKILL)
@@ -48,7 +61,7 @@ def test_what_a_killed_demo_leaves_is_removed_by_the_next_and_a_running_ones_is_
     assert not kept.exists()
 
 
-def test_a_folder_half_removed_is_removed_too(tmp_path: Path) -> None:
+def test_a_folder_half_removed_is_removed_too(tmp_path: Path, hold: Hold) -> None:
     killed, left = hold(tmp_path)
     end(killed, signal.SIGKILL)
     left.rename(left.with_name(f"{left.name}.removed"))

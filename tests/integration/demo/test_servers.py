@@ -6,10 +6,12 @@ import subprocess
 from pathlib import Path
 from typing import get_args
 
+import psutil
 import pytest
 
 from demo.child import Child
 from demo.servers import Program, locate
+from tapwatch.cache import tools_folder
 from tapwatch.errors import TapwatchError
 from tapwatch.web import free_port
 
@@ -41,6 +43,47 @@ async def test_both_servers_start_from_any_folder(tmp_path: Path) -> None:
         assert not child.running
 
 
+@pytest.mark.parametrize("allowed", [True, False], ids=["as it is allowed", "without namespaces"])
+async def test_alertmanager_finds_its_templates_with_a_namespace_of_its_own_and_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, allowed: bool
+) -> None:
+    if not allowed:
+        refusing = tmp_path / "unshare"
+        refusing.write_text("#!/bin/sh\necho 'Operation not permitted' >&2\nexit 1\n", "utf-8")
+        refusing.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "am.yaml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n", "utf-8")
+    port = free_port()
+    options = (f"--storage.path={tmp_path}/am", f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=")
+    command: list[str | Path] = [locate("alertmanager"), f"--config.file={tmp_path}/am.yaml", *options]
+    child = await Child.start("alertmanager", command, tmp_path / "log")
+    try:
+        await child.wait_ready(f"http://127.0.0.1:{port}/-/ready", 30)
+        runs = Path(psutil.Process(child.pid).exe()).name
+    finally:
+        await child.stop()
+    if locate("alertmanager").parent.parent.parent == tools_folder():
+        assert runs == ("prometheus-alertmanager" if allowed and namespaces_are_allowed() else "alertmanager.renamed")
+
+
+def namespaces_are_allowed() -> bool:
+    command = ["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/usr/share"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_a_program_for_another_machine_is_told_and_another_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign = tmp_path / "prometheus"
+    foreign.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
+    foreign.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert locate("prometheus") != foreign
+    told = capsys.readouterr().err
+    assert f"{foreign} --version does not answer as prometheus does: Exec format error; " in told
+    assert "is taken" in told
+
+
 def test_a_program_that_is_too_old_is_told_and_another_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,7 +101,9 @@ def test_a_program_that_is_too_old_is_told_where_no_other_can_be_had(
     old = an_old_prometheus(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with pytest.raises(TapwatchError, match=rf"{old} is version 2\.31, and 2\.42 is needed; put prometheus .*2\.42"):
+    with pytest.raises(
+        TapwatchError, match=rf"{old} is version 2\.31, and 2\.42 is needed; .*; or put prometheus .*2\.42"
+    ):
         locate("prometheus")
 
 
@@ -72,7 +117,9 @@ def an_old_prometheus(folder: Path) -> Path:
 def test_a_system_without_apt_is_told_what_to_put_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with pytest.raises(TapwatchError, match=r"put prometheus .* on PATH: this system has no apt-get"):
+    with pytest.raises(
+        TapwatchError, match=r"this system has no apt-get.*; or put prometheus and promtool 2\.42 or later on PATH"
+    ):
         locate("prometheus")
 
 
