@@ -86,6 +86,7 @@ async def show_until(stop: asyncio.Event, pipeline: Pipeline, console: Console) 
                 while not await _stopped(stop, _REFRESH_SECONDS):
                     live.update(await _line(observer, pipeline))
         else:
+            console.print(await _line(observer, pipeline))
             while not await _stopped(stop, _PLAIN_LINE_SECONDS):
                 console.print(await _line(observer, pipeline))
 
