@@ -3,8 +3,8 @@ SHELL := /bin/sh
 VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
-# Most of the time they wait for servers: two processes keep two cores busy.
-TEST_PROCESSES ?= 2
+# Most of the time they wait for servers: four processes keep two cores busy.
+TEST_PROCESSES ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev demo demo-check test test-all coverage equipment check format bench lock docs dashboards images release pictures clean clean-cache cluster cluster-down experiments
@@ -28,6 +28,8 @@ demo-check: install ## Run the pipeline, break things, and see that every messag
 test: dev ## Run the tests that need neither root nor a compiler (PYTEST_ARGS="-k leak" picks some)
 	@$(BIN)/pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
+test-all: TEST_PROCESSES = 2
+# Whole clusters keep one core busy; more beside them would spoil what is timed.
 test-all: dev equipment ## Run every test, as root, and break a cluster in a few ways
 	@$(BIN)/pytest --everything -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 	@$(BIN)/python -m laboratory.experiments --short --slack 3

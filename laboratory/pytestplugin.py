@@ -16,10 +16,16 @@ from xdist.workermanage import WorkerController
 from laboratory.kubernetes.plane import HighlyAvailable
 from laboratory.programs.compiling import VARIABLE
 
-_ONE_AFTER_THE_OTHER = [
-    PurePosixPath(folder)
-    for folder in ("laboratory/cluster", "laboratory/images", "laboratory/kubernetes", "tests/cluster", "tests/images")
-]
+_SHARED: Final = {
+    "clusters": (
+        *("laboratory/cluster", "laboratory/images", "laboratory/kubernetes"),
+        "tests/cluster",
+        "tests/images",
+    ),
+    "zabbix": ("tests/integration/zabbix",),
+    "newcomers": ("tests/newcomer",),
+}
+"""Folders whose tests share servers that start slowly, or look at the machine as a whole."""
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
@@ -89,23 +95,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.line(f"{count} tests need {what} and were left out: {how}, or pytest {_EVERYTHING} as root")
 
 
-class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
-    """Run the tests of a folder in one process, one after the other, as they share servers.
+class _BySharedServers(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Run the tests of a module in one process, one after the other, and so all that share servers which start slowly.
 
-    Whole clusters share one, too: they look whether they leave this machine as it was, and one control plane serves
-    several folders.
+    Whole clusters look whether they leave this machine as it was, and one control plane serves several folders.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = PurePosixPath(nodeid.partition("::")[0]).parent
-        whole = any(folder.is_relative_to(one) for one in _ONE_AFTER_THE_OTHER)
-        return "clusters" if whole else str(folder)
+        module = PurePosixPath(nodeid.partition("::")[0])
+        return next(
+            (name for name, folders in _SHARED.items() if any(map(module.is_relative_to, folders))), str(module)
+        )
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
-    """For `pytest -n`, in the order of collection: what takes long comes first."""
+    """Give `pytest -n` this scheduler, which starts modules in the order of collection."""
     config.option.loadscopereorder = False
-    return _ByFolder(config, log)
+    return _BySharedServers(config, log)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -20,6 +20,7 @@ def test_runc_runs() -> None:
     assert "spec: 1." in output(runc(), "--version")
 
 
+@pytest.mark.root
 def test_iptables_knows_the_rules_of_services() -> None:
     inside = ("unshare", "--net", "sh", "-c", f'"$0/iptables" {RULE} && "$0/iptables-save"', iptables())
     assert "--probability 0.5" in output(*inside)

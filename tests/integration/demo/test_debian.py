@@ -24,7 +24,7 @@ from tests.integration.demo.archive import Archive, apt_settings
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("APT_CONFIG", str(apt_settings(tmp_path, f"file:{tmp_path}/archive")))
+    monkeypatch.setenv("APT_CONFIG", str(apt_settings(tmp_path, f"copy:{tmp_path}/archive")))
     return Archive(tmp_path / "archive")
 
 
