@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.soak.soak import soak
 from tests.soak.verdict import verdict
+
+pytestmark = pytest.mark.slow
 
 
 async def test_every_gap_has_its_reason(tmp_path: Path) -> None:

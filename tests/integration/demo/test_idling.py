@@ -10,6 +10,8 @@ import pytest
 from tests.integration.demo.conftest import RunningDemo
 from tests.integration.demo.replay import Labels, go_on, run_an_hour, take_snapshot
 
+pytestmark = pytest.mark.slow
+
 BETWEEN_SECONDS = 20
 """Longer than whatever the demo does again and again takes from one time to the next."""
 ALARMS = """count by (alertname, alertstate, job) (

@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.release.wheel import ROOT, Installed
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
 EVERY_HELP = """
 import json, sys

@@ -14,6 +14,8 @@ from demo.observer import Observer
 from demo.pipeline import Options, Pipeline, running_pipeline
 from exporters.dispenser.mapfile import BUILT_IN
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_SECONDS = 240
 SETTLED_SECONDS = 20.0
 """Ten evaluations: whatever would wrongly fire on a healthy campus is pending by then."""
