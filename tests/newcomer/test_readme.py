@@ -57,7 +57,7 @@ def interrupted_once_it_shows_how_it_stands(machine: FreshRoot, command: str, lo
     """Start the demo, wait until every target is up, press Ctrl-C, and see it end as asked."""
     process = machine.start(command, log)
     try:
-        wait_for(lambda: re.search(r"targets up (\d+)/\1\b", text_of(log)) or process.poll() is not None, log)
+        wait_for(lambda: re.search(r"targets up ([1-9]\d*)/\1\b", text_of(log)) or process.poll() is not None, log)
         assert process.poll() is None, end_of(log)
         os.killpg(process.pid, signal.SIGINT)
         process.wait(60)
