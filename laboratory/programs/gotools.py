@@ -15,6 +15,7 @@ import sysconfig
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -242,17 +243,20 @@ def ensure(tool: str) -> Path:
 
 
 def on_path(tool: Tool) -> Path | None:
-    """Return the one on PATH, unless it is too old or does not tell its version, which is said."""
+    """Return the one on PATH, unless it is too old or does not tell its version, which is said once."""
     found = shutil.which(tool.name) if tool.version_command else None
-    if found is None:
-        return None
-    answer = subprocess.run([found, *tool.version_command], capture_output=True, text=True, check=False)
+    return Path(found) if found is not None and _serves(tool, found) else None
+
+
+@cache
+def _serves(tool: Tool, program: str) -> bool:
+    answer = subprocess.run([program, *tool.version_command], capture_output=True, text=True, check=False)
     told = re.search(r"(\d+)\.(\d+)", answer.stdout + answer.stderr)
     if told is not None and (int(told[1]), int(told[2])) >= tool.oldest_on_path:
-        return Path(found)
+        return True
     oldest = ".".join(map(str, tool.oldest_on_path))
-    tell(f"{tool.name}: {found} is {told[0] if told else 'of no known version'}, not {oldest} or later; building ours")
-    return None
+    tell(f"{tool.name}: {program} is {told[0] if told else 'of no known version'}, not {oldest} or later; ours is used")
+    return False
 
 
 def _build(tool: Tool, folder: Path) -> None:
