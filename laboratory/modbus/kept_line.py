@@ -9,13 +9,12 @@ from prometheus_client import CollectorRegistry
 from exporters.dispenser.address import parse_address
 from exporters.dispenser.line import Line, LineMetrics
 from laboratory.modbus.gateway import Gateway
-from laboratory.modbus.rtu import RtuGateway
 
 _TLS = ssl.create_default_context()
 
 
 @asynccontextmanager
-async def line_to(gateway: Gateway | RtuGateway) -> AsyncIterator[Line]:
+async def line_to(gateway: Gateway) -> AsyncIterator[Line]:
     """Closed at the end."""
     line = Line(parse_address(f"{gateway.address}/1").gateway, 1, _TLS, LineMetrics(CollectorRegistry()))
     try:

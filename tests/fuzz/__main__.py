@@ -37,11 +37,11 @@ def main(cases: int, seconds: int, seed: int) -> None:
 async def _wild(seed: int, transport: str, seconds: int, memory: "_Memory") -> Counter[str]:
     ends: Counter[str] = Counter()
     until = time.monotonic() + seconds
-    async with wild_line(seed, "tcp" if transport == "tcp" else "rtu+tcp") as (gateway, one_round):
+    async with wild_line(seed, "tcp" if transport == "tcp" else "rtu+tcp") as (wildness, one_round):
         while time.monotonic() < until:
             ends += await one_round()
             if sum(ends.values()) % 3000 == 0:
-                memory.note(f"{transport}: {gateway.questions} questions, {_counts(ends)}")
+                memory.note(f"{transport}: {wildness.questions} questions, {_counts(ends)}")
     return ends
 
 

@@ -4,24 +4,22 @@ Every register holds a number that only its unit and address give, so that any m
 """
 
 import asyncio
-import contextlib
 import random
 import ssl
-import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry
 
-from exporters.dispenser.address import Gateway, Transport
+from exporters.dispenser.address import parse_address
 from exporters.dispenser.device import Device
-from exporters.dispenser.framing import with_crc
 from exporters.dispenser.line import Line, LineMetrics
 from exporters.dispenser.module import Module
 from exporters.dispenser.probe import Probe
 from exporters.dispenser.registermap import Place, RegisterMap, Traits, Value
+from laboratory.modbus.gateway import Framing, Gateway, Peer, Question
 from tapwatch.catalogue import DISPENSER_ERROR_CODE
 
 UNITS = (1, 2, 3)
@@ -29,6 +27,7 @@ _STARTS = (100, 500, 900)
 _BLOCK = 4
 _PATIENCE_SECONDS = 0.03
 _LONGEST_DELAY_SECONDS = 0.05
+_PIECE_SECONDS = 0.001
 
 
 def number_of(unit: int, address: int) -> int:
@@ -46,81 +45,45 @@ def _module() -> Module:
 
 
 @dataclass
-class WildGateway:
-    """Answers in order, as devices on one serial line do, and rarely just so."""
+class Wildness:
+    """A gateway's behaviour: it answers in order, as devices on one serial line do, and rarely just so."""
 
     chance: random.Random
-    is_tcp: bool
-    port: int = 0
     questions: int = 0
     _free_at: float = 0.0
-    _writer: asyncio.StreamWriter | None = None
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            while True:
-                await self._take(await reader.readexactly(12 if self.is_tcp else 8))
-        writer.close()
-
-    async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _take(self, frame: bytes) -> None:
+    async def behave(self, question: Question, peer: Peer) -> None:
+        """Answer when the line is free; the next question may come before."""
         self.questions += 1
-        number = struct.unpack(">H", frame[:2])[0] if self.is_tcp else 0
-        unit, function, start, count = struct.unpack(">BBHH", frame[6:12] if self.is_tcp else frame[:6])
         kind = self.chance.choices(*_KINDS)[0]
-        if kind == "hang up" and self._writer is not None:
-            self._writer.close()
+        if kind == "hang up":
+            peer.close()
             return
-        data = self._bytes_for(kind, number, unit, function, start, count)
-        now = asyncio.get_running_loop().time()
+        data = self._bytes_for(kind, question)
+        clock = asyncio.get_running_loop().time
         delay = self.chance.random() * _LONGEST_DELAY_SECONDS if self.chance.random() < 0.3 else 0.0
-        self._free_at = max(self._free_at, now + delay)
-        for piece in data:
-            self._send_at(self._free_at, piece)
-            self._free_at += 0.001
+        began = max(self._free_at, clock() + delay)
+        self._free_at = began + len(data) * _PIECE_SECONDS
+        for number, piece in enumerate(data):
+            await asyncio.sleep(max(0.0, began + number * _PIECE_SECONDS - clock()))
+            peer.write(piece)
 
-    def _bytes_for(self, kind: str, number: int, unit: int, function: int, start: int, count: int) -> list[bytes]:
-        right = self._frame(number, unit, _registers(unit, function, start, count))
-        other = unit % len(UNITS) + 1
+    def _bytes_for(self, kind: str, question: Question) -> list[bytes]:
+        right = _registers(question)
+        other = replace(question, unit=question.unit % len(UNITS) + 1)
         at = self.chance.randrange(len(right))
         answers: dict[str, list[bytes]] = {
             "right": [right],
             "double": [right, right],
             "pieces": [right[:at], right[at:]],
             "cut short": [right[:at]],
-            "another unit first": [self._frame(number + 1, other, _registers(other, function, start, count)), right],
-            "another unit": [self._frame(number, other, _registers(other, function, start, count))],
-            "another length": [self._frame(number, unit, _registers(unit, function, start, count + 1))],
-            "refusal": [self._frame(number, unit, bytes((function | 0x80, self.chance.choice((4, 6, 11)))))],
-            "noise": [b"\xff\xfe" + self.chance.randbytes(at), *([] if self.is_tcp else [right])],
+            "another unit first": [_registers(replace(other, transaction=(other.transaction + 1) % (1 << 16))), right],
+            "another unit": [_registers(other)],
+            "another length": [_registers(replace(question, count=question.count + 1))],
+            "refusal": [question.refuse(self.chance.choice((4, 6, 11)))],
+            "noise": [b"\xff\xfe" + self.chance.randbytes(at), *([right] if question.framing == "rtu+tcp" else [])],
         }
         return answers.get(kind, [])  # silent
-
-    def _frame(self, number: int, unit: int, pdu: bytes) -> bytes:
-        if self.is_tcp:
-            return struct.pack(">HHHB", number % (1 << 16), 0, len(pdu) + 1, unit) + pdu
-        return with_crc(bytes((unit,)) + pdu)
-
-    def _send_at(self, when: float, data: bytes) -> None:
-        """To whoever is connected then; over TCP, whose gateways know their clients, to the one who asked."""
-        writer = self._writer if self.is_tcp else None
-
-        def send() -> None:
-            target = writer or self._writer
-            if target is not None and not target.is_closing():
-                target.write(data)
-
-        asyncio.get_running_loop().call_at(when, send)
 
 
 _KINDS = (
@@ -132,24 +95,24 @@ _KINDS = (
 )
 
 
-def _registers(unit: int, function: int, start: int, count: int) -> bytes:
-    numbers = (number_of(unit, start + at) for at in range(count))
-    return struct.pack(f">BB{count}H", function, 2 * count, *numbers)
+def _registers(question: Question) -> bytes:
+    return question.answer(*(number_of(question.unit, question.start + at) for at in range(question.count)))
 
 
 @asynccontextmanager
 async def wild_line(
-    seed: int, transport: Transport
-) -> AsyncIterator[tuple[WildGateway, Callable[[], Awaitable[Counter[str]]]]]:
+    seed: int, transport: Framing
+) -> AsyncIterator[tuple[Wildness, Callable[[], Awaitable[Counter[str]]]]]:
     """A wild gateway, and a round of probes of all its units; a round counts how they ended.
 
-    A round raises AssertionError when a value is not its register's.
+    Over RTU, what comes late goes to whoever is connected by then: nobody there knows who asked. A round raises
+    AssertionError when a value is not its register's.
     """
-    gateway = WildGateway(random.Random(seed), is_tcp=transport == "tcp")
-    server = await asyncio.start_server(gateway.serve, "127.0.0.1", 0)
-    gateway.port = server.sockets[0].getsockname()[1]
+    wildness = Wildness(random.Random(seed))
+    server = Gateway(wildness.behave, transport, overlapping=True, forgets_who_asked=transport == "rtu+tcp")
+    await server.start()
     tls = ssl.create_default_context()
-    line = Line(Gateway(transport, "127.0.0.1", gateway.port), 1, tls, LineMetrics(CollectorRegistry()))
+    line = Line(parse_address(f"{server.address}/1").gateway, 1, tls, LineMetrics(CollectorRegistry()))
     devices = {unit: Device(unit, _module(), line, _PATIENCE_SECONDS) for unit in UNITS}
 
     async def one_round() -> Counter[str]:
@@ -158,14 +121,14 @@ async def wild_line(
         for unit, (result, _) in zip(devices, probes, strict=True):
             _check(unit, result)
             ends["ok" if result.error is None else result.error.reason] += 1
+        server.questions.clear()  # of an hour, they would be memory that grows
         return ends
 
     try:
-        yield gateway, one_round
+        yield wildness, one_round
     finally:
         line.close()
-        server.close()
-        await gateway.stop()
+        await server.stop()
 
 
 def _check(unit: int, result: Probe) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from exporters.dispenser.address import Transport
+from laboratory.modbus.gateway import Framing
 from tests.fuzz.frames import check_decoder, check_frames, frames_case
 from tests.fuzz.line import wild_line
 
@@ -21,7 +21,7 @@ def test_nothing_but_the_right_answer_is_taken_from_a_broken_stream() -> None:
 
 
 @pytest.mark.parametrize("transport", ["tcp", "rtu+tcp"])
-async def test_no_value_is_anothers_whatever_the_gateway_does(transport: Transport) -> None:
+async def test_no_value_is_anothers_whatever_the_gateway_does(transport: Framing) -> None:
     ends: Counter[str] = Counter()
     until = time.monotonic() + 8
     async with wild_line(1, transport) as (_, one_round):

@@ -1,12 +1,11 @@
 """A gateway on loopback that falls ill for a while, again and again, and writes down when and how."""
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from laboratory.modbus.gateway import Question
+from laboratory.modbus.gateway import Gateway, Peer, Question
 from tapwatch.errors import PollReason
 
 UNITS = (1, 2, 3, 4)
@@ -45,22 +44,14 @@ class Fault:
 
 
 class IllGateway:
-    """Serves until its task is cancelled."""
+    """Its gateway serves while it is started; it is well until `fall_ill_and_recover` runs."""
 
     def __init__(self, seed: int, clock: Callable[[], float]) -> None:
-        self.port = 0
+        self.gateway = Gateway(self._behave)
         self.faults: list[Fault] = []
         self._chance = random.Random(seed)
         self._clock = clock
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._forgotten: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self) -> None:
-        """Listen; on the same port when it is started again."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._forgotten: list[Peer] = []
 
     async def fall_ill_and_recover(self) -> None:
         """For ever."""
@@ -68,37 +59,19 @@ class IllGateway:
             await asyncio.sleep(_CALM_SECONDS * (1 + self._chance.random()))
             fault = Fault(self._chance.choice(list(EXPLANATIONS)), self._chance.choice(UNITS), self._clock())
             self.faults.append(fault)
+            self.gateway.questions.clear()  # of a soak of days
             if fault.kind == "restarts":
-                await self.stop()
+                await self.gateway.stop()
             elif fault.kind == "forgets connections":
-                self._forgotten |= self._writers
+                self._forgotten = list(self.gateway.peers)
             await asyncio.sleep(self._chance.uniform(_SHORTEST_SECONDS, _LONGEST_SECONDS))
             if fault.kind == "restarts":
-                await self.start()
+                await self.gateway.start()
             fault.ended = self._clock()
 
-    async def stop(self) -> None:
-        """Close the port and every connection."""
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        self._writers.add(writer)
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            while True:
-                question = Question.parse(await reader.readexactly(12))
-                if writer not in self._forgotten:
-                    writer.write(self._answer(question))
-        self._writers.discard(writer)
-        self._forgotten.discard(writer)
-        writer.close()
+    async def _behave(self, question: Question, peer: Peer) -> None:
+        if peer not in self._forgotten:
+            peer.write(self._answer(question))
 
     def _answer(self, question: Question) -> bytes:
         right = question.answer(*(number_of(question.unit, question.start + at) for at in range(question.count)))

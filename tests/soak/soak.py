@@ -79,7 +79,7 @@ async def soak(folder: Path, seconds: float, *, gateways: int, seed: int) -> Rec
     ill = [IllGateway(seed + number, time.monotonic) for number in range(gateways)]
     record = Record(faults=[one.faults for one in ill])
     for one in ill:
-        await one.start()
+        await one.gateway.start()
     tasks = [asyncio.create_task(one.fall_ill_and_recover()) for one in ill]
     try:
         async with running_candidate(tapwatch(maps=[register_map]), folder) as running:
@@ -91,7 +91,7 @@ async def soak(folder: Path, seconds: float, *, gateways: int, seed: int) -> Rec
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for one in ill:
-            await one.stop()
+            await one.gateway.stop()
     return record
 
 
@@ -118,9 +118,9 @@ async def _scrape_all(url: URL, gateways: Sequence[IllGateway], until: float, re
         aiohttp.ClientSession(url, timeout=timeout, headers=headers, connector=connector) as session,
         asyncio.TaskGroup() as group,
     ):
-        for place, gateway in enumerate(gateways):
+        for place, ill in enumerate(gateways):
             for unit in UNITS:
-                group.create_task(_scrape_one(session, (place, unit), gateway.port, until, record))
+                group.create_task(_scrape_one(session, (place, unit), ill.gateway.port, until, record))
 
 
 async def _scrape_one(

@@ -13,7 +13,7 @@ from exporters.dispenser.device import Device, now
 from exporters.dispenser.module import Module
 from exporters.dispenser.probe import Probe
 from exporters.dispenser.registermap import Place, Refresh, RegisterMap, Traits, Value
-from laboratory.modbus.gateway import Behaviour, Gateway, Question, serving
+from laboratory.modbus.gateway import Behaviour, Gateway, Peer, Question, serving
 from laboratory.modbus.kept_line import line_to
 from tapwatch.catalogue import DISPENSER_ERROR_CODE
 from tapwatch.errors import PollError, PollReason
@@ -42,17 +42,17 @@ def asked(gateway: Gateway) -> list[str]:
     return [f"{question.start}+{question.count}" for question in gateway.questions]
 
 
-async def own_numbers(question: Question, writer: asyncio.StreamWriter) -> None:
-    writer.write(question.answer(*range(question.start, question.start + question.count)))
+async def own_numbers(question: Question, peer: Peer) -> None:
+    peer.write(question.right)
 
 
 def a_device_with(*, holes: Collection[int] = (), cap: int = 125, code: int = 2) -> Behaviour:
-    async def behave(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def behave(question: Question, peer: Peer) -> None:
         span = range(question.start, question.start + question.count)
         if question.count > cap or any(number in holes for number in span):
-            writer.write(question.refuse(code))
+            peer.write(question.refuse(code))
         else:
-            await own_numbers(question, writer)
+            await own_numbers(question, peer)
 
     return behave
 
@@ -99,8 +99,8 @@ async def test_a_device_that_takes_fewer_registers_is_asked_for_as_many_as_it_ta
 async def test_a_device_that_refuses_everything_is_asked_little_and_seen_when_it_is_back() -> None:
     well = False
 
-    async def behave(question: Question, writer: asyncio.StreamWriter) -> None:
-        await (own_numbers(question, writer) if well else a_device_with(cap=0)(question, writer))
+    async def behave(question: Question, peer: Peer) -> None:
+        await (own_numbers(question, peer) if well else a_device_with(cap=0)(question, peer))
 
     values = [value_at(number) for number in range(0, 80, 2)]
     async with serving(behave) as gateway, line_to(gateway) as line:
@@ -115,9 +115,9 @@ async def test_a_device_that_refuses_everything_is_asked_little_and_seen_when_it
 
 
 async def test_simultaneous_probes_share_one_exchange() -> None:
-    async def slowly(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def slowly(question: Question, peer: Peer) -> None:
         await asyncio.sleep(0.1)
-        await own_numbers(question, writer)
+        await own_numbers(question, peer)
 
     async with serving(slowly) as gateway, line_to(gateway) as line:
         device = Device(1, module_of(value_at(7)), line, 1)
@@ -132,9 +132,9 @@ async def test_simultaneous_probes_share_one_exchange() -> None:
 
 
 async def test_a_shared_probe_outlives_the_one_who_asked_first() -> None:
-    async def slowly(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def slowly(question: Question, peer: Peer) -> None:
         await asyncio.sleep(0.1)
-        await own_numbers(question, writer)
+        await own_numbers(question, peer)
 
     async with serving(slowly) as gateway, line_to(gateway) as line:
         device = Device(1, module_of(value_at(7)), line, 1)
@@ -167,9 +167,9 @@ async def test_what_changes_slowly_is_read_again_when_it_is_old() -> None:
 async def test_what_was_read_before_is_no_reading_of_a_silent_device() -> None:
     silent = False
 
-    async def behave(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def behave(question: Question, peer: Peer) -> None:
         if not silent:
-            await own_numbers(question, writer)
+            await own_numbers(question, peer)
 
     async with serving(behave) as gateway, line_to(gateway) as line:
         device = Device(1, module_of(value_at(0), value_at(60, "static"), traits=SLOW_LINE), line, 0.2)
@@ -191,9 +191,9 @@ async def test_an_exponent_in_another_answer_scales_the_first() -> None:
 async def test_a_busy_device_is_asked_again() -> None:
     refusals = iter([6, 5, 6])
 
-    async def busy(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def busy(question: Question, peer: Peer) -> None:
         code = next(refusals, None)
-        await (own_numbers(question, writer) if code is None else a_device_with(cap=0, code=code)(question, writer))
+        await (own_numbers(question, peer) if code is None else a_device_with(cap=0, code=code)(question, peer))
 
     async with serving(busy) as gateway, line_to(gateway) as line:
         assert numbers_of(await probe(Device(1, module_of(value_at(3)), line, 1))) == [3]
@@ -216,7 +216,7 @@ async def test_a_gateway_that_says_its_target_is_silent_is_told_as_timeout() -> 
 
 
 async def test_a_silent_unit_with_neighbours_is_asked_less_and_less_often() -> None:
-    async def be_silent(_question: Question, _writer: asyncio.StreamWriter) -> None:
+    async def be_silent(_question: Question, _peer: Peer) -> None:
         return
 
     async with serving(be_silent) as gateway, line_to(gateway) as line:
@@ -237,10 +237,10 @@ async def test_a_silent_unit_with_neighbours_is_asked_less_and_less_often() -> N
 async def test_a_suspended_unit_is_tried_again_in_a_lull() -> None:
     tried = asyncio.Event()
 
-    async def behave(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def behave(question: Question, peer: Peer) -> None:
         if question.unit == 9:
             tried.set()
-        await own_numbers(question, writer)
+        await own_numbers(question, peer)
 
     async with serving(behave) as gateway, line_to(gateway) as line:
         living, dead = (Device(unit, module_of(value_at(3)), line, 1) for unit in (1, 9))
@@ -257,9 +257,9 @@ async def test_a_suspended_unit_is_tried_again_in_a_lull() -> None:
 async def test_a_suspended_unit_is_back_after_one_short_question() -> None:
     silent = True
 
-    async def behave(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def behave(question: Question, peer: Peer) -> None:
         if not silent:
-            await own_numbers(question, writer)
+            await own_numbers(question, peer)
 
     async with serving(behave) as gateway, line_to(gateway) as line:
         device = Device(1, module_of(*(value_at(number) for number in range(40))), line, 0.1)
@@ -274,9 +274,9 @@ async def test_a_suspended_unit_is_back_after_one_short_question() -> None:
 async def test_a_unit_that_was_quick_is_given_up_soon_and_waited_for_once_more() -> None:
     slow = False
 
-    async def behave(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def behave(question: Question, peer: Peer) -> None:
         await asyncio.sleep(0.6 if slow else 0)
-        await own_numbers(question, writer)
+        await own_numbers(question, peer)
 
     async with serving(behave) as gateway, line_to(gateway) as line:
         device = Device(1, module_of(value_at(3)), line, 2)
@@ -298,21 +298,19 @@ class Overlapping:
         self._mixes_up = mixes_up
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def behave(self, question: Question, writer: asyncio.StreamWriter) -> None:
+    async def behave(self, question: Question, peer: Peer) -> None:
         if len(self.waiting) >= self._most:
             return  # dropped, as cheap gateways do
         self.waiting.append(question)
         self.peak = max(self.peak, len(self.waiting))
-        self._tasks.add(asyncio.create_task(self._answer(question, writer)))
+        self._tasks.add(asyncio.create_task(self._answer(question, peer)))
 
-    async def _answer(self, question: Question, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, question: Question, peer: Peer) -> None:
         await asyncio.sleep(0.01)
         latest = self.waiting[-1]
         self.waiting.remove(question)
         label = latest if self._mixes_up else question
-        numbers = range(question.start, question.start + question.count)
-        body = question.answer(*numbers)[7:]
-        writer.write(label.frame(body))
+        peer.write(label.frame(question.body))
 
 
 SCATTERED = [value_at(number) for number in range(0, 60, 3)]

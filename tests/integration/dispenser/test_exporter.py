@@ -8,7 +8,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.dispenser.mapfile import load_maps
-from laboratory.modbus.gateway import Gateway, Question, serving
+from laboratory.modbus.gateway import Gateway, Peer, Question, serving
 from laboratory.processes import run_to_end, running
 
 
@@ -19,8 +19,8 @@ def registers_of_the_default_map() -> list[int]:
     return registers
 
 
-async def be_a_dispenser(question: Question, writer: asyncio.StreamWriter) -> None:
-    writer.write(question.answer(*registers_of_the_default_map()[question.start : question.start + question.count]))
+async def be_a_dispenser(question: Question, peer: Peer) -> None:
+    peer.write(question.answer(*registers_of_the_default_map()[question.start : question.start + question.count]))
 
 
 def read(text: str) -> dict[str, float]:
@@ -77,7 +77,7 @@ async def test_a_wrong_request_is_answered_with_400_and_a_sentence(tmp_path: Pat
 
 
 async def test_prometheus_timeout_is_kept(tmp_path: Path) -> None:
-    async def be_silent(_question: Question, _writer: asyncio.StreamWriter) -> None:
+    async def be_silent(_question: Question, _peer: Peer) -> None:
         return
 
     async with serving(be_silent) as gateway, running(tmp_path, "dispenser-exporter") as exporter:
@@ -128,10 +128,10 @@ async def test_a_reload_takes_a_good_inventory_and_refuses_a_bad_one(tmp_path: P
 async def test_a_probe_in_flight_is_answered_through_reload_and_sigterm(tmp_path: Path) -> None:
     asked = asyncio.Event()
 
-    async def be_slow(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def be_slow(question: Question, peer: Peer) -> None:
         asked.set()
         await asyncio.sleep(0.5)
-        await be_a_dispenser(question, writer)
+        await be_a_dispenser(question, peer)
 
     async with serving(be_slow) as gateway, running(tmp_path, "dispenser-exporter") as exporter:
         request = asyncio.create_task(exporter.get(f"/probe?target={gateway.address}/1"))

@@ -13,16 +13,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.dispenser.exporter import Exporter
-from laboratory.modbus.hostile import (
-    TRICKS,
-    UNDETECTABLE,
-    Behaviour,
-    Framing,
-    HostileServer,
-    any_of,
-    hostile_server,
-    mutated,
-)
+from laboratory.modbus.gateway import Framing, Gateway, acting
+from laboratory.modbus.hostile import TRICKS, UNDETECTABLE, Trick, any_of, hostile_gateway, mutated
 from laboratory.processes import serving
 from tapwatch.errors import PollReason
 
@@ -101,7 +93,7 @@ async def read_again(url: str, address: str, session: aiohttp.ClientSession, *, 
             await asyncio.sleep(0.05)
 
 
-def only_reads(server: HostileServer) -> bool:
+def only_reads(server: Gateway) -> bool:
     return {question.function for question in server.questions} <= READING_FUNCTIONS
 
 
@@ -114,14 +106,14 @@ async def test_a_trick_gives_right_numbers_or_a_reason_and_is_forgotten(
     async with (
         exporter(tmp_path, f"timeout: {'5s' if is_read else '300ms'}") as url,
         aiohttp.ClientSession() as session,
-        hostile_server(TRICKS[trick], framing) as server,
+        hostile_gateway(TRICKS[trick], framing) as server,
     ):
-        address = server.address(17)
+        address = f"{server.address}/17"
         for _ in range(3):
             page = await probe(url, address, session)
             check(page)
             assert page.up or not is_read, page
-        server.behave = TRICKS["honest"]
+        server.behave = acting(TRICKS["honest"])
         await read_again(url, address, session)
         assert only_reads(server)
 
@@ -135,14 +127,14 @@ async def test_a_trick_played_after_good_answers_gives_right_numbers_or_a_reason
     async with (
         exporter(tmp_path, "timeout: 300ms") as url,
         aiohttp.ClientSession() as session,
-        hostile_server(TRICKS["honest"], framing) as server,
+        hostile_gateway(TRICKS["honest"], framing) as server,
     ):
-        address = server.address(17)
+        address = f"{server.address}/17"
         await read_again(url, address, session)
-        for behave in (TRICKS[trick], TRICKS["honest"], TRICKS[trick]):
-            server.behave = behave
+        for played in (trick, "honest", trick):
+            server.behave = acting(TRICKS[played])
             check(await probe(url, address, session))
-        server.behave = TRICKS["honest"]
+        server.behave = acting(TRICKS["honest"])
         await read_again(url, address, session)
 
 
@@ -152,18 +144,18 @@ async def test_a_storm_of_tricks_on_several_units_never_gives_a_wrong_number(
     seed: int, framing: Framing, tmp_path: Path
 ) -> None:
     chance = random.Random(seed)
-    behave = any_of([*TRICKS.values(), *[TRICKS["honest"]] * 60], chance)
+    trick = any_of([*TRICKS.values(), *[TRICKS["honest"]] * 60], chance)
     async with (
         exporter(tmp_path, "timeout: 200ms") as url,
         aiohttp.ClientSession() as session,
-        hostile_server(behave, framing) as server,
+        hostile_gateway(trick, framing) as server,
     ):
         for _ in range(6):
-            for page in await asyncio.gather(*(probe(url, server.address(unit), session) for unit in (1, 2, 3))):
+            for page in await asyncio.gather(*(probe(url, f"{server.address}/{unit}", session) for unit in (1, 2, 3))):
                 check(page)
-        server.behave = TRICKS["honest"]
+        server.behave = acting(TRICKS["honest"])
         for unit in (1, 2, 3):
-            await read_again(url, server.address(unit), session)
+            await read_again(url, f"{server.address}/{unit}", session)
         assert only_reads(server)
 
 
@@ -172,15 +164,15 @@ async def test_changed_bytes_are_found_by_the_checksum_of_rtu_frames(seed: int, 
     async with (
         exporter(tmp_path, "timeout: 100ms") as url,
         aiohttp.ClientSession() as session,
-        hostile_server(mutated(random.Random(seed)), "rtu+tcp") as server,
+        hostile_gateway(mutated(random.Random(seed)), "rtu+tcp") as server,
     ):
         for _ in range(20):
-            check(await probe(url, server.address(5), session))
-        server.behave = TRICKS["honest"]
-        await read_again(url, server.address(5), session)
+            check(await probe(url, f"{server.address}/5", session))
+        server.behave = acting(TRICKS["honest"])
+        await read_again(url, f"{server.address}/5", session)
 
 
-TOLD_APART: Mapping[Framing, Mapping[str, Behaviour]] = {
+TOLD_APART: Mapping[Framing, Mapping[str, Trick]] = {
     # Its second answers have transaction numbers that nobody waits for.
     "tcp": {name: UNDETECTABLE[name] for name in ("twice, later", "endless answers")},
     # Its checksum does not fit what a frame takes from the next one.
@@ -196,12 +188,12 @@ async def test_what_one_framing_cannot_tell_the_other_can(framing: Framing, tric
     async with (
         exporter(tmp_path, "timeout: 300ms") as url,
         aiohttp.ClientSession() as session,
-        hostile_server(UNDETECTABLE[trick], framing) as server,
+        hostile_gateway(UNDETECTABLE[trick], framing) as server,
     ):
         for _ in range(3):
-            check(await probe(url, server.address(17), session))
-        server.behave = TRICKS["honest"]
-        await read_again(url, server.address(17), session)
+            check(await probe(url, f"{server.address}/17", session))
+        server.behave = acting(TRICKS["honest"])
+        await read_again(url, f"{server.address}/17", session)
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)
@@ -213,11 +205,11 @@ async def test_a_gateway_whose_lies_cannot_be_told_is_read_again_when_it_is_hone
     async with (
         exporter(tmp_path, "timeout: 300ms") as url,
         aiohttp.ClientSession() as session,
-        hostile_server(UNDETECTABLE[trick], framing) as server,
+        hostile_gateway(UNDETECTABLE[trick], framing) as server,
     ):
         for _ in range(3):
-            await probe(url, server.address(17), session)
-        server.behave = TRICKS["honest"]
-        await read_again(url, server.address(17), session, unchecked=True)
+            await probe(url, f"{server.address}/17", session)
+        server.behave = acting(TRICKS["honest"])
+        await read_again(url, f"{server.address}/17", session, unchecked=True)
         for _ in range(3):
-            check(await probe(url, server.address(17), session))
+            check(await probe(url, f"{server.address}/17", session))

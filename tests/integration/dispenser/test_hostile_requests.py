@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from exporters.dispenser.exporter import Exporter
-from laboratory.modbus.gateway import Gateway, Question, serving
+from laboratory.modbus.gateway import Gateway, Peer, Question, serving
 from laboratory.processes import serving as serving_exporter
 
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
@@ -39,13 +39,13 @@ class Scene:
             return response.status, await response.text()
 
 
-async def never_asked(_question: Question, _writer: asyncio.StreamWriter) -> None:
+async def never_asked(_question: Question, _peer: Peer) -> None:
     raise AssertionError("what the settings do not allow was asked")
 
 
-async def zeros(question: Question, writer: asyncio.StreamWriter) -> None:
+async def zeros(question: Question, peer: Peer) -> None:
     numbers = [0x5744 if number == 0 else 0 for number in range(question.start, question.start + question.count)]
-    writer.write(question.answer(*numbers))
+    peer.write(question.answer(*numbers))
 
 
 @asynccontextmanager

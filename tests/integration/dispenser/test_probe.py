@@ -6,6 +6,7 @@ import struct
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -17,7 +18,7 @@ from exporters.dispenser.line import Line, LineMetrics
 from exporters.dispenser.module import Module
 from exporters.dispenser.probe import Probe
 from exporters.dispenser.registermap import Identity, Place, RegisterMap, Traits, Value
-from laboratory.modbus.gateway import Gateway, Question, serving
+from laboratory.modbus.gateway import Gateway, Peer, Question, serving
 from tapwatch.catalogue import DISPENSER_AMBIENT_TEMPERATURE, DISPENSER_ERROR_CODE
 from tapwatch.errors import PollReason
 
@@ -59,9 +60,9 @@ def reason_of(result: Probe) -> str | None:
     return None if result.error is None else result.error.reason
 
 
-async def echo_address(question: Question, writer: asyncio.StreamWriter) -> None:
+async def echo_address(question: Question, peer: Peer) -> None:
     """Every register holds its own number."""
-    writer.write(question.answer(*range(question.start, question.start + question.count)))
+    peer.write(question.right)
 
 
 async def test_a_probe_reads_every_block_over_one_connection() -> None:
@@ -98,7 +99,7 @@ async def test_a_name_without_an_address_is_told_as_resolve() -> None:
 
 
 async def test_a_silent_unit_is_told_as_timeout_within_the_request_timeout() -> None:
-    async def be_silent(_question: Question, _writer: asyncio.StreamWriter) -> None:
+    async def be_silent(_question: Question, _peer: Peer) -> None:
         return
 
     async with serving(be_silent) as gateway, line_to(gateway.address) as line:
@@ -110,8 +111,8 @@ async def test_a_silent_unit_is_told_as_timeout_within_the_request_timeout() -> 
 
 
 async def test_a_hang_up_instead_of_an_answer_is_told_as_disconnect_without_waiting() -> None:
-    async def hang_up(_question: Question, writer: asyncio.StreamWriter) -> None:
-        writer.close()
+    async def hang_up(_question: Question, peer: Peer) -> None:
+        peer.close()
 
     async with serving(hang_up) as gateway, line_to(gateway.address) as line:
         started = time.monotonic()
@@ -123,12 +124,12 @@ async def test_a_hang_up_instead_of_an_answer_is_told_as_disconnect_without_wait
 async def test_a_late_answer_is_never_taken_for_another_questions() -> None:
     late = True
 
-    async def answer_late(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def answer_late(question: Question, peer: Peer) -> None:
         if late:
             await asyncio.sleep(0.3)
-            writer.write(question.answer(*[0x7FFF] * question.count))
+            peer.write(question.answer(*[0x7FFF] * question.count))
         else:
-            await echo_address(question, writer)
+            await echo_address(question, peer)
 
     async with serving(answer_late) as gateway, line_to(gateway.address) as line:
         assert reason_of(await ask(line)) == PollReason.TIMEOUT
@@ -140,9 +141,9 @@ async def test_a_late_answer_is_never_taken_for_another_questions() -> None:
 
 
 WRONG_ANSWERS: dict[str, Callable[[Question], bytes]] = {
-    "another unit": lambda question: question.frame(question.answer(7, 7)[7:], unit=9),
-    "another transaction": lambda question: question.frame(question.answer(7, 7)[7:], transaction=999),
-    "another function": lambda question: question.frame(b"\x03" + question.answer(7, 7)[8:]),
+    "another unit": lambda question: replace(question, unit=9).answer(7, 7),
+    "another transaction": lambda question: replace(question, transaction=999).answer(7, 7),
+    "another function": lambda question: replace(question, function=3).answer(7, 7),
     "fewer registers": lambda question: question.answer(7),
     "more registers": lambda question: question.answer(7, 7, 7),
     "half a frame": lambda question: question.answer(7, 7)[:-1],
@@ -152,8 +153,8 @@ WRONG_ANSWERS: dict[str, Callable[[Question], bytes]] = {
 
 @pytest.mark.parametrize("kind", WRONG_ANSWERS)
 async def test_what_is_no_answer_to_the_question_gives_no_value(kind: str) -> None:
-    async def answer(question: Question, writer: asyncio.StreamWriter) -> None:
-        writer.write(WRONG_ANSWERS[kind](question))
+    async def answer(question: Question, peer: Peer) -> None:
+        peer.write(WRONG_ANSWERS[kind](question))
 
     async with serving(answer) as gateway, line_to(gateway.address) as line:
         result = await ask(line, module=a_module(identity=7))
@@ -163,11 +164,11 @@ async def test_what_is_no_answer_to_the_question_gives_no_value(kind: str) -> No
 
 
 async def test_a_block_that_the_device_refuses_leaves_the_others() -> None:
-    async def refuse_the_second(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def refuse_the_second(question: Question, peer: Peer) -> None:
         if question.start == 5:
-            writer.write(question.refuse(2))
+            peer.write(question.refuse(2))
         else:
-            await echo_address(question, writer)
+            await echo_address(question, peer)
 
     async with serving(refuse_the_second) as gateway, line_to(gateway.address) as line:
         result = await ask(line)
@@ -178,11 +179,11 @@ async def test_a_block_that_the_device_refuses_leaves_the_others() -> None:
 
 
 async def test_a_device_that_says_it_has_failed_is_down_with_what_it_did_answer() -> None:
-    async def fail_the_second(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def fail_the_second(question: Question, peer: Peer) -> None:
         if question.start == 5:
-            writer.write(question.refuse(4))
+            peer.write(question.refuse(4))
         else:
-            await echo_address(question, writer)
+            await echo_address(question, peer)
 
     async with serving(fail_the_second) as gateway, line_to(gateway.address) as line:
         result = await ask(line)
@@ -192,8 +193,8 @@ async def test_a_device_that_says_it_has_failed_is_down_with_what_it_did_answer(
 
 
 async def test_a_device_that_refuses_everything_is_down() -> None:
-    async def refuse(question: Question, writer: asyncio.StreamWriter) -> None:
-        writer.write(question.refuse(2))
+    async def refuse(question: Question, peer: Peer) -> None:
+        peer.write(question.refuse(2))
 
     async with serving(refuse) as gateway, line_to(gateway.address) as line:
         device = Device(1, MODULE, line, 0.2)
@@ -214,13 +215,13 @@ async def test_probes_of_one_gateway_stand_in_line() -> None:
     busy = 0
     most = 0
 
-    async def answer_slowly(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def answer_slowly(question: Question, peer: Peer) -> None:
         nonlocal busy, most
         busy += 1
         most = max(most, busy)
         await asyncio.sleep(0.02)
         busy -= 1
-        await echo_address(question, writer)
+        await echo_address(question, peer)
 
     async with serving(answer_slowly) as gateway, line_to(gateway.address) as line:
         results = await asyncio.gather(*(ask(line, unit, budget=5) for unit in range(1, 9)))
@@ -229,7 +230,7 @@ async def test_probes_of_one_gateway_stand_in_line() -> None:
 
 
 async def test_who_waits_past_the_deadline_is_told_that_the_gateway_was_busy() -> None:
-    async def be_silent(_question: Question, _writer: asyncio.StreamWriter) -> None:
+    async def be_silent(_question: Question, _peer: Peer) -> None:
         return
 
     async with serving(be_silent) as gateway, line_to(gateway.address) as line:
@@ -241,9 +242,9 @@ async def test_who_waits_past_the_deadline_is_told_that_the_gateway_was_busy() -
 async def test_a_probe_that_is_called_off_leaves_the_line_usable() -> None:
     silent = True
 
-    async def behave(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def behave(question: Question, peer: Peer) -> None:
         if not silent:
-            await echo_address(question, writer)
+            await echo_address(question, peer)
 
     async with serving(behave) as gateway, line_to(gateway.address) as line:
         task = asyncio.create_task(ask(line, timeout=0.5, budget=5))
@@ -256,8 +257,8 @@ async def test_a_probe_that_is_called_off_leaves_the_line_usable() -> None:
 
 
 async def test_coils_and_discrete_inputs_are_read_bit_by_bit() -> None:
-    async def answer_bits(question: Question, writer: asyncio.StreamWriter) -> None:
-        writer.write(question.frame(struct.pack(">BBB", question.function, 1, 0b101)))
+    async def answer_bits(question: Question, peer: Peer) -> None:
+        peer.write(question.frame(struct.pack(">BBB", question.function, 1, 0b101)))
 
     values = tuple(Value(Place("coil", at), "bit", "ABCD", DISPENSER_ERROR_CODE, {"at": str(at)}) for at in range(3))
     register_map = RegisterMap("coils", "", "ABCD", None, values)
@@ -271,9 +272,9 @@ async def test_nothing_is_ever_written_to_a_device() -> None:
     """Whatever the map's space, only the four functions that read are sent."""
     functions: set[int] = set()
 
-    async def note(question: Question, writer: asyncio.StreamWriter) -> None:
+    async def note(question: Question, peer: Peer) -> None:
         functions.add(question.function)
-        writer.write(question.refuse(1))
+        peer.write(question.refuse(1))
 
     places = [Place("coil", 1), Place("discrete", 1), Place("holding", 1), Place("input", 1)]
     values = tuple(
@@ -293,7 +294,7 @@ async def test_nothing_is_ever_written_to_a_device() -> None:
 
 
 async def test_gateways_do_not_wait_for_each_other() -> None:
-    async def be_silent(_question: Question, _writer: asyncio.StreamWriter) -> None:
+    async def be_silent(_question: Question, _peer: Peer) -> None:
         return
 
     silent: Gateway

@@ -1,6 +1,5 @@
 """`tapwatch read` on devices that are not what the map is for: what it says, and what it says to do next."""
 
-import asyncio
 import shlex
 import struct
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 
 from exporters.dispenser.simulator.campus import Campus
 from exporters.dispenser.simulator.layout import Layout
-from laboratory.modbus.gateway import Question, serving
+from laboratory.modbus.gateway import Peer, Question, serving
 from laboratory.modbus.pymodbus_server import pymodbus_server
 from laboratory.processes import run_to_end
 from tests.integration.dispenser.acme import REGISTERS, UNIT
@@ -17,21 +16,21 @@ from tests.integration.dispenser.acme import REGISTERS, UNIT
 NEXT = " read {address} --registers h0-h19"
 
 
-async def be_another_model(question: Question, writer: asyncio.StreamWriter) -> None:
-    writer.write(question.answer(*range(7, 7 + question.count)))
+async def be_another_model(question: Question, peer: Peer) -> None:
+    peer.write(question.answer(*range(7, 7 + question.count)))
 
 
-async def have_no_values(question: Question, writer: asyncio.StreamWriter) -> None:
+async def have_no_values(question: Question, peer: Peer) -> None:
     """Of the default map's model, with a number that stands for no value everywhere else."""
-    writer.write(question.answer(*(0x5744 if not number else 0xFFFF for number in range(question.count))))
+    peer.write(question.answer(*(0x5744 if not number else 0xFFFF for number in range(question.count))))
 
 
-async def say_nothing(_question: Question, _writer: asyncio.StreamWriter) -> None:
+async def say_nothing(_question: Question, _peer: Peer) -> None:
     """To what it does not have."""
 
 
-async def fail(question: Question, writer: asyncio.StreamWriter) -> None:
-    writer.write(question.refuse(4))
+async def fail(question: Question, peer: Peer) -> None:
+    peer.write(question.refuse(4))
 
 
 async def test_a_device_of_another_model_is_to_show_its_registers() -> None:
@@ -133,10 +132,10 @@ async def test_a_device_without_any_of_the_registers_says_so() -> None:
 
 
 async def test_what_was_read_until_the_device_failed_is_shown() -> None:
-    async def fail_later(question: Question, writer: asyncio.StreamWriter) -> None:
-        writer.write(question.answer(1) if question.start == 0 else struct.pack(">H", 0))
+    async def fail_later(question: Question, peer: Peer) -> None:
+        peer.write(question.answer(1) if question.start == 0 else struct.pack(">H", 0))
         if question.start:
-            writer.close()
+            peer.close()
 
     async with serving(fail_later) as gateway:
         status, out, err = await run_to_end("read", f"{gateway.address}/1", "--registers=h0,h5")
