@@ -20,7 +20,7 @@ class Forwarder:
 
     def __init__(self, ports: Sequence[int]) -> None:
         self._ports = ports
-        self._turns = itertools.cycle(ports)
+        self._turns = itertools.cycle(range(len(ports)))
         self._connections: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -51,8 +51,12 @@ class Forwarder:
                 writer.transport.abort()
 
     async def _connect(self) -> Stream | None:
-        """To the next replica that accepts; None when none does."""
-        for port in itertools.islice(self._turns, len(self._ports)):
+        """To the next replica that accepts; None when none does.
+
+        Each connection has one turn and tries every replica from there: others that come meanwhile take no turns of its.
+        """
+        turn = next(self._turns)
+        for port in (*self._ports[turn:], *self._ports[:turn]):
             with suppress(OSError):
                 return await asyncio.open_connection(HOST, port)
         return None
