@@ -3,8 +3,8 @@ SHELL := /bin/sh
 VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
-# Most of the time they wait for servers: three processes keep two cores busy.
-TEST_PROCESSES ?= 3
+# Much of the time they wait for servers: five processes keep two cores busy.
+TEST_PROCESSES ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev demo demo-check test test-all coverage equipment check format bench lock docs dashboards images release pictures clean clean-cache cluster cluster-down experiments

@@ -24,7 +24,10 @@ USER: Final = "newcomer"
 HOME: Final = f"/home/{USER}"
 
 _ID: Final = 1000
-_PASSED_ON: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "CI")
+_PASSED_ON: Final = (
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("CI", "TEST_PROCESSES"),
+)
 _ENTER: Final = """
 root=$1 below=$2 above=$3 work=$4; shift 4
 mount -t overlay -o "lowerdir=$below,upperdir=$above,workdir=$work" overlay "$root" || exit 1

@@ -14,12 +14,10 @@ from tapwatch.webconfig import WebGate
 
 
 @dataclass(frozen=True)
-class Running:
-    """A process that serves HTTP."""
+class Serving:
+    """Something that serves HTTP."""
 
-    process: asyncio.subprocess.Process
     url: str
-    log: Path
 
     async def get(self, path: str, **headers: str) -> tuple[int, str]:
         async with (
@@ -39,6 +37,14 @@ class Running:
         return (await self.get("/metrics"))[1]
 
 
+@dataclass(frozen=True)
+class Running(Serving):
+    """A process that serves HTTP."""
+
+    process: asyncio.subprocess.Process
+    log: Path
+
+
 @asynccontextmanager
 async def running(folder: Path, *arguments: str, port: int | None = None) -> AsyncIterator[Running]:
     """`tapwatch ARGUMENTS` on this or a free port of loopback; logs as JSON to a file in `folder`."""
@@ -47,7 +53,7 @@ async def running(folder: Path, *arguments: str, port: int | None = None) -> Asy
     command = [sys.executable, "-m", "tapwatch", *arguments, f"--web.listen-address=127.0.0.1:{port}"]
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
-    found = Running(process, f"http://127.0.0.1:{port}", log)
+    found = Running(f"http://127.0.0.1:{port}", process, log)
     try:
         await _wait_until_it_listens(found)
         yield found

@@ -6,15 +6,17 @@ import os
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import structlog
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-from laboratory.kubernetes.plane import HighlyAvailable
 from laboratory.programs.compiling import VARIABLE
+
+if TYPE_CHECKING:
+    from laboratory.kubernetes.plane import HighlyAvailable
 
 _SHARED: Final = {
     "clusters": (
@@ -31,7 +33,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 _MARKERS: Final = {
     "compiled": "needs a program that is compiled: Kubernetes, kubeconform, pint, libmodbus",
-    "slow": "takes more than half a minute: the demo's own check",
+    "slow": "takes half a minute or more, alone or with its module: whole demos, every lock installed",
     "root": "needs root: namespaces, Zabbix, images, systemd, roots of Debian releases",
 }
 _EVERYTHING: Final = "--everything"
@@ -69,6 +71,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in gone]
     config.hook.pytest_deselected(items=left_out)
     config.stash[_LEFT_OUT] = len(left_out)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector, which looks after every module, pass over what stays to the end anyway."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
@@ -133,14 +141,16 @@ def _logs_of_its_own() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def shared_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HighlyAvailable]:
+def shared_plane(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[HighlyAvailable]":
     """Start one highly available control plane for all tests."""
+    from laboratory.kubernetes.plane import HighlyAvailable  # noqa: PLC0415 - loaded where it is needed
+
     with HighlyAvailable.start(tmp_path_factory.mktemp("cluster") / "plane") as plane:
         yield plane
 
 
 @pytest.fixture
-def plane(shared_plane: HighlyAvailable) -> Iterator[HighlyAvailable]:
+def plane(shared_plane: "HighlyAvailable") -> "Iterator[HighlyAvailable]":
     """Lend the control plane, whole at the start and made whole again at the end."""
     yield shared_plane
     shared_plane.mend()

@@ -23,9 +23,8 @@ def test_nothing_but_the_right_answer_is_taken_from_a_broken_stream() -> None:
 @pytest.mark.parametrize("transport", ["tcp", "rtu+tcp"])
 async def test_no_value_is_anothers_whatever_the_gateway_does(transport: Framing) -> None:
     ends: Counter[str] = Counter()
-    until = time.monotonic() + 8
+    until = time.monotonic() + 4
     async with wild_line(1, transport) as (_, one_round):
-        while time.monotonic() < until:
+        while time.monotonic() < until or ends["ok"] <= 10:  # a busy machine's rounds are few
             ends += await one_round()
-    assert ends["ok"] > 10
     assert ends.total() > ends["ok"], "some were broken beyond repair"

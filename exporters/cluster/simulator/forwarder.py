@@ -53,7 +53,7 @@ class Forwarder:
     async def _connect(self) -> Stream | None:
         """To the next replica that accepts; None when none does.
 
-        Each connection has one turn and tries every replica from there: others that come meanwhile take no turns of its.
+        Each connection has one turn and tries every replica from there: those that come meanwhile take none of it.
         """
         turn = next(self._turns)
         for port in (*self._ports[turn:], *self._ports[:turn]):

@@ -12,6 +12,8 @@ from tests.contract.requirements.locks import FOLDER, LOCKS, for_here
 
 StubLock = Callable[[str], Path]
 
+pytestmark = pytest.mark.slow
+
 with_each_pip = pytest.mark.parametrize("empty", ["oldest", "newest"], indirect=True)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from demo.pipeline import Options, Pipeline, running_pipeline
@@ -34,6 +35,7 @@ def options(words: list[str]) -> Mapping[str, str]:
     return {name: value for name, _, value in (word.partition("=") for word in words if word.startswith("--"))}
 
 
+@pytest.mark.slow
 async def test_every_process_runs_as_in_the_demo(tmp_path: Path) -> None:
     async with running_pipeline(tmp_path, Options(24, 10, "en", None, grafana=False), lambda _: None) as pipeline:
         demo = {child.name: _as_in_a_container(child.pid, child.name, pipeline) for child in pipeline.children}

@@ -88,6 +88,7 @@ async def test_the_demo_shows_how_it_stands_and_ctrl_c_leaves_nothing_behind() -
     assert psutil.wait_procs(children, timeout=5)[1] == []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(PATIENCE_SECONDS)
 async def test_a_killed_demo_takes_its_processes_along_and_the_next_one_its_secrets() -> None:
     async with running_demo("--dispensers=8") as process:

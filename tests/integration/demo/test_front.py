@@ -13,7 +13,7 @@ from tests.integration.demo.conftest import RunningDemo
 PATIENCE_SECONDS = 60
 SERVICES = ["Group chat", "Prometheus", "DingTalk bridge", "Dispenser exporter", "Cluster exporter"]
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 class Browser:

@@ -56,6 +56,7 @@ async def until_read(front: str) -> dict[str, Any]:
     raise AssertionError(f"it is never so: {state}")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_own_dispensers_are_watched_and_nothing_offers_to_break_them(own_demo: RunningDemo, address: str) -> None:
     front, port = own_demo.url("Open this first"), int(address.partition(":")[2].partition("/")[0])

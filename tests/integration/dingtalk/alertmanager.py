@@ -12,9 +12,8 @@ from laboratory.servers.alertmanager import ALONE, running_alertmanager
 from tapwatch.web import free_port
 
 PATIENCE_SECONDS = 30
-PEER_SECONDS = 3
+PEER_SECONDS = 2
 """How long the second of a pair waits for the first to tell; 15 by itself."""
-QUICK = {"group_wait": "0s", "group_interval": "1s"}
 
 
 def receiver(name: str, url: str) -> dict[str, object]:
@@ -33,7 +32,7 @@ async def alertmanager(
     cluster: Sequence[str] = ALONE,
 ) -> AsyncIterator[str]:
     """Its URL; routes everything to robot `ops` without waiting, unless told otherwise."""
-    ops = {"receiver": "ops", "group_by": ["alertname"], "group_wait": "0s", "group_interval": "5s"}
+    ops = {"receiver": "ops", "group_by": ["alertname"], "group_wait": "0s", "group_interval": "1s"}
     config = {
         "route": ops | dict(route or {}),
         "receivers": [receiver("ops", f"{bridge_url}/dingtalk/ops"), *receivers],
@@ -52,7 +51,7 @@ async def alertmanager_pair(
         urls = []
         for own in gossip:
             peers = [f"--cluster.listen-address={own}", *(f"--cluster.peer={one}" for one in gossip if one != own)]
-            peers += ["--cluster.settle-timeout=2s", f"--cluster.peer-timeout={PEER_SECONDS}s"]
+            peers += ["--cluster.settle-timeout=1s", f"--cluster.peer-timeout={PEER_SECONDS}s"]
             urls.append(await stack.enter_async_context(alertmanager(folder, bridge_url, route=route, cluster=peers)))
         yield urls
 

@@ -12,7 +12,7 @@ import pytest
 from alerting.dingtalk.alertmanager import silence
 from laboratory.notifications import alert, body
 from tapwatch.web import free_port
-from tests.integration.dingtalk.alertmanager import QUICK, alertmanager, raise_alert, receiver
+from tests.integration.dingtalk.alertmanager import alertmanager, raise_alert, receiver
 from tests.integration.dingtalk.channel import Channel, ledger, replica, running_channel, until
 
 WATCHDOG = {"watchdogs": {"main": {"within": "3s", "tell": ["ops"]}}}
@@ -39,7 +39,7 @@ async def test_the_bridge_says_when_a_real_alertmanager_stops_and_when_it_is_bac
     settings = WATCHDOG | ({"outbox": f"sqlite:///{tmp_path}/outbox.db"} if stored else {})
     async with running_channel(tmp_path, settings=settings) as channel:
         port, watchdog = free_port(), receiver("watchdog", f"{channel.bridge_url}/watchdog/main")
-        route = QUICK | {"repeat_interval": "1s", "receiver": "watchdog"}
+        route = {"repeat_interval": "1s", "receiver": "watchdog"}
         async with alertmanager(tmp_path, channel.bridge_url, route=route, receivers=[watchdog], port=port) as url:
             await raise_alert(channel.session, url, "Watchdog", severity="info")
             await until_metric(channel, 'tapwatch_watchdog_silent{watchdog="main"} 0.0')
@@ -57,19 +57,20 @@ async def test_the_bridge_says_when_a_real_alertmanager_stops_and_when_it_is_bac
 
 
 async def test_two_replicas_share_what_they_hear_and_say_it_once(tmp_path: Path, outbox: str) -> None:
+    settings = {"watchdogs": {"main": {"within": "2s", "tell": ["ops"]}}, "outbox": outbox}
     async with (
-        running_channel(tmp_path, settings=WATCHDOG | {"outbox": outbox}) as one,
+        running_channel(tmp_path, settings=settings) as one,
         replica(one.settings, one.stand_in) as other,
     ):
         for _ in range(10):
             assert await beat(one) == (200, "heard\n")
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.25)
         assert one.accepted == [], "the other has heard nothing itself"
         await until(lambda: len(one.accepted) >= 1)
-        await asyncio.sleep(2)
-        await beat(other)
-        await until(lambda: len(one.accepted) >= 2)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1)
+        for _ in range(6):
+            await beat(other)
+            await asyncio.sleep(0.25)
     assert len(one.accepted) == 2
 
 
@@ -92,7 +93,7 @@ async def test_an_alert_that_was_never_delivered_is_told_by_another_robot(tmp_pa
     settings = {"outbox": outbox, "alertmanagers": [f"http://127.0.0.1:{port}"], "reconcile": reconcile}
     nowhere = receiver("lost", "http://127.0.0.1:1/dingtalk/ops")
     async with running_channel(tmp_path, settings=settings, robots=["second"]) as channel:
-        route = QUICK | {"receiver": "lost"}
+        route = {"receiver": "lost"}
         async with alertmanager(tmp_path, channel.bridge_url, route=route, receivers=[nowhere], port=port) as url:
             await raise_alert(channel.session, url, "DispenserLeak")
             await until(lambda: len(channel.of("second")) == 1)
@@ -112,9 +113,7 @@ async def test_what_arrived_or_is_silenced_raises_nothing(tmp_path: Path) -> Non
     lost = {"receiver": "lost", "matchers": ["alertname = Silenced"]}
     async with (
         running_channel(tmp_path, settings=settings, robots=["second"]) as channel,
-        alertmanager(
-            tmp_path, channel.bridge_url, route=QUICK | {"routes": [lost]}, receivers=[nowhere], port=port
-        ) as url,
+        alertmanager(tmp_path, channel.bridge_url, route={"routes": [lost]}, receivers=[nowhere], port=port) as url,
     ):
         await _silence(channel.session, url, "Silenced")
         await raise_alert(channel.session, url, "Silenced")

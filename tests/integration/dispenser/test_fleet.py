@@ -13,16 +13,17 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporters.dispenser.exporter import Exporter
 from exporters.dispenser.simulator.campus import Campus
 from exporters.dispenser.simulator.faults import Fault
 from exporters.dispenser.simulator.layout import Layout
-from laboratory.processes import Running, run_to_end, running
+from laboratory.processes import Serving, run_to_end, serving
 
 MIXED = Layout(dispensers=16, units_per_gateway=4, rtu_share=0.34, tls_share=0.33, serial_lines=1, speed=0)
 
 
 @asynccontextmanager
-async def scraped(layout: Layout, folder: Path, settings: str = "") -> AsyncIterator[tuple[Campus, Running]]:
+async def scraped(layout: Layout, folder: Path, settings: str = "") -> AsyncIterator[tuple[Campus, Serving]]:
     """A campus, and an exporter that knows it."""
     async with Campus.start(layout) as campus:
         campus.write_inventory(folder / "dispensers.yaml")
@@ -30,11 +31,11 @@ async def scraped(layout: Layout, folder: Path, settings: str = "") -> AsyncIter
             campus.authority.write(folder / "ca.pem")
             settings += "tls: {ca_file: ./ca.pem}\n"
         (folder / "settings.yaml").write_text("inventory: [./dispensers.yaml]\n" + settings, encoding="utf-8")
-        async with running(folder, "dispenser-exporter", f"--config.file={folder / 'settings.yaml'}") as exporter:
-            yield campus, exporter
+        async with serving(Exporter(folder / "settings.yaml").service) as url:
+            yield campus, Serving(url)
 
 
-async def gateway_page(exporter: Running, gateway: object, **headers: str) -> str:
+async def gateway_page(exporter: Serving, gateway: object, **headers: str) -> str:
     status, text = await exporter.get(f"/gateway?target={quote(str(gateway), safe='')}", **headers)
     assert status == 200, text
     return text
@@ -135,7 +136,7 @@ async def test_a_broken_unit_is_down_with_its_reason_and_its_neighbours_are_up(
 ) -> None:
     rtu, serial = float(transport == "rtu+tcp"), int(transport == "serial")
     layout = Layout(dispensers=3, rtu_share=rtu, serial_lines=serial, speed=0)
-    async with scraped(layout, tmp_path, "timeout: 400ms\n") as (campus, exporter):
+    async with scraped(layout, tmp_path, "timeout: 300ms\n") as (campus, exporter):
         (gateway,) = campus.gateways
         assert set(up(await gateway_page(exporter, gateway.gateway)).values()) == {1}
         await campus.inject("lib-1f-east", fault)

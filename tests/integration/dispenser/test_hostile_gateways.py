@@ -104,7 +104,7 @@ async def test_a_trick_gives_right_numbers_or_a_reason_and_is_forgotten(
 ) -> None:
     is_read = trick in READ_AS_IF_HONEST[framing]
     async with (
-        exporter(tmp_path, f"timeout: {'5s' if is_read else '300ms'}") as url,
+        exporter(tmp_path, f"timeout: {'5s' if is_read else '150ms'}") as url,
         aiohttp.ClientSession() as session,
         hostile_gateway(TRICKS[trick], framing) as server,
     ):
@@ -125,7 +125,7 @@ async def test_a_trick_played_after_good_answers_gives_right_numbers_or_a_reason
 ) -> None:
     """What was learned of an honest gateway, a kept connection and a speed, is no reason to believe it later."""
     async with (
-        exporter(tmp_path, "timeout: 300ms") as url,
+        exporter(tmp_path, "timeout: 150ms") as url,
         aiohttp.ClientSession() as session,
         hostile_gateway(TRICKS["honest"], framing) as server,
     ):
@@ -186,7 +186,7 @@ TOLD_APART: Mapping[Framing, Mapping[str, Trick]] = {
 )
 async def test_what_one_framing_cannot_tell_the_other_can(framing: Framing, trick: str, tmp_path: Path) -> None:
     async with (
-        exporter(tmp_path, "timeout: 300ms") as url,
+        exporter(tmp_path, "timeout: 150ms") as url,
         aiohttp.ClientSession() as session,
         hostile_gateway(UNDETECTABLE[trick], framing) as server,
     ):
@@ -203,7 +203,7 @@ async def test_a_gateway_whose_lies_cannot_be_told_is_read_again_when_it_is_hone
 ) -> None:
     """What the lies say is not checked: a right frame with other registers' numbers looks like the right answer."""
     async with (
-        exporter(tmp_path, "timeout: 300ms") as url,
+        exporter(tmp_path, "timeout: 150ms") as url,
         aiohttp.ClientSession() as session,
         hostile_gateway(UNDETECTABLE[trick], framing) as server,
     ):
