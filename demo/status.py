@@ -110,9 +110,12 @@ async def _line(observer: Observer, pipeline: Pipeline) -> Text:
 
 def render(standing: Standing) -> Text:
     """The status line."""
-    all_up = standing.targets_up == standing.targets
     text = Text()
-    text.append(f"targets up {standing.targets_up}/{standing.targets}", style="green" if all_up else "yellow")
+    if standing.targets:
+        all_up = standing.targets_up == standing.targets
+        text.append(f"targets up {standing.targets_up}/{standing.targets}", style="green" if all_up else "yellow")
+    else:
+        text.append("targets not scraped yet", style="yellow")
     names = ", ".join(f"{name} x{count}" if count > 1 else name for name, count in Counter(standing.firing).items())
     text.append(
         f"   alerts firing {len(standing.firing)}" + (f" ({names})" if names else ""), style="red" if names else ""
