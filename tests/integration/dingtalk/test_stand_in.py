@@ -131,7 +131,7 @@ async def test_whoever_waits_does_not_hold_up_the_end(tmp_path: Path, waiting: s
         stand_in.process.terminate()
         await asyncio.wait([call])
         assert await stand_in.process.wait() == 0
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 30, "the one waits for a minute, the other for ever"
 
 
 async def test_wrong_command_lines_are_answered_with_what_would_be_right(tmp_path: Path) -> None:

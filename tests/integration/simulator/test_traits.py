@@ -44,9 +44,9 @@ async def test_a_device_that_needs_a_pause_does_not_hear_what_comes_sooner() -> 
 
 
 async def test_on_a_serial_line_the_pause_begins_when_the_exchange_ends() -> None:
-    layout = Layout(dispensers=1, rtu_share=0, baudrate=9600, gateway_timeout_seconds=0.2, traits=Traits(idle_ms=50))
+    layout = Layout(dispensers=1, rtu_share=0, baudrate=9600, gateway_timeout_seconds=0.2, traits=Traits(idle_ms=200))
     async with Campus.start(layout) as campus, client_of(campus.gateways[0].gateway) as client:
-        for pause, code in ((0, 0), (0.03, 0x0B), (0.06, 0)):
+        for pause, code in ((0, 0), (0.1, 0x0B), (0.25, 0)):
             await asyncio.sleep(pause)
             assert (await client.read_input_registers(0, count=48, device_id=1)).exception_code == code
 
