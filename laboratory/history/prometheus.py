@@ -1,6 +1,8 @@
 """A real Prometheus on blocks of the past, asked over HTTP."""
 
 import json
+import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,13 +54,17 @@ class Prometheus:
 
 @contextmanager
 def prometheus(folder: Path, blocks: Path) -> Iterator[Prometheus]:
-    """A Prometheus that serves the blocks, and scrapes nothing."""
+    """A Prometheus that serves the blocks, and scrapes nothing.
+
+    What it writes stands in `folder`: of two that share a storage, one's start kills the other at its next query.
+    """
+    shutil.copytree(blocks, folder / "data", copy_function=_link)
     (folder / "prometheus.yaml").write_text("scrape_configs: []\n", encoding="utf-8")
     address = f"127.0.0.1:{free_port()}"
     command: Sequence[str | Path] = [
         locate("prometheus"),
         f"--config.file={folder}/prometheus.yaml",
-        f"--storage.tsdb.path={blocks}",
+        f"--storage.tsdb.path={folder}/data",
         _FOR_EVER,
         f"--web.listen-address={address}",
     ]
@@ -68,6 +74,14 @@ def prometheus(folder: Path, blocks: Path) -> Iterator[Prometheus]:
         yield Prometheus(f"http://{address}")
     finally:
         server.stop()
+
+
+def _link(source: str, target: str) -> None:
+    """Blocks never change, so one file serves all; between file systems it is copied."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _wait(url: str, server: Daemon) -> None:
